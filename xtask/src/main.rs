@@ -1,0 +1,55 @@
+//! The project's own commands: `cargo xtask test`, `tidy` and `generate`. Development only.
+//! Nothing of the product depends on this crate, and it depends on no crate of the product.
+
+mod generate;
+mod house;
+mod install;
+mod shell;
+mod stopwatch;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "build, test and keep the repository")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then format check, lints, tidy, build and every test
+    Test(test::Options),
+    /// Check the repository against its own rules
+    Tidy,
+    /// Write the generated files again
+    Generate,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Arguments::parse().command {
+        Task::Test(options) => test::run(&root, &options),
+        Task::Tidy => tidy::run(&root),
+        Task::Generate => generate::run(&root),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder: cargo names this crate's folder at run time, the build names it otherwise.
+fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map_or(here.clone(), PathBuf::from)
+}
