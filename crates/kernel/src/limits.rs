@@ -1,0 +1,87 @@
+//! The one table of limits: what the documentation prints and what a refusal quotes.
+//! A limit that is enforced anywhere is a constant here.
+
+use crate::Micros;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])* $name:ident: $ty:ty = $value:expr, $unit:literal;)*) => {
+        $($(#[doc = $doc])* pub const $name: $ty = $value;)*
+        /// Name, value and unit, and meaning of every limit, for the documentation.
+        pub fn table() -> Vec<(&'static str, String, &'static str)> {
+            vec![$((stringify!($name), format!("{} {}", Show::show(&$name), $unit), concat!($($doc),*).trim()),)*]
+        }
+    };
+}
+
+trait Show {
+    fn show(&self) -> String;
+}
+impl Show for usize {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+impl Show for Micros {
+    fn show(&self) -> String {
+        self.as_seconds().to_string()
+    }
+}
+
+limits! {
+    /// Largest body of a management request.
+    BODY_BYTES: usize = 256 * 1024, "bytes";
+    /// Largest body of a request to a protocol endpoint.
+    FORM_BYTES: usize = 64 * 1024, "bytes";
+    /// Largest request head.
+    HEAD_BYTES: usize = 32 * 1024, "bytes";
+    /// Longest token accepted by any verifier.
+    TOKEN_BYTES: usize = 16 * 1024, "bytes";
+    /// Deepest nesting of a JSON body.
+    JSON_DEPTH: usize = 32, "levels";
+    /// Longest name of anything.
+    NAME_CHARS: usize = 200, "characters";
+    /// Longest free text (purpose, reason, task).
+    TEXT_CHARS: usize = 2_000, "characters";
+    /// Longest slug of an organization.
+    SLUG_CHARS: usize = 63, "characters";
+    /// Most entries of one page.
+    PAGE_MAX: usize = 200, "items";
+    /// Entries of one page when nothing is asked for.
+    PAGE_DEFAULT: usize = 50, "items";
+    /// Most scopes in a ceiling, a connection, a role or a request.
+    SCOPES: usize = 256, "scopes";
+    /// Most ids in a token's lineage.
+    LINEAGE: usize = 40, "ids";
+    /// Deepest nesting of runs.
+    RUN_DEPTH: usize = 8, "runs";
+    /// Agents one owner may register in a day.
+    AGENTS_PER_OWNER_DAY: usize = 1_000, "agents";
+    /// Failed attempts with one client or token prefix and source before further ones wait.
+    FAILURES_PER_MINUTE: usize = 10, "failures";
+    /// Life of an access token.
+    ACCESS_LIFE: Micros = Micros::seconds(300), "seconds";
+    /// Life of a capability token.
+    CAPABILITY_LIFE: Micros = Micros::seconds(120), "seconds";
+    /// Longest life of a run token before it is renewed.
+    RUN_TOKEN_LIFE: Micros = Micros::seconds(900), "seconds";
+    /// Longest deadline of a run.
+    RUN_DEADLINE: Micros = Micros::days(7), "seconds";
+    /// Longest life of an API token.
+    API_TOKEN_LIFE: Micros = Micros::days(90), "seconds";
+    /// Life of a bootstrap token.
+    BOOTSTRAP_LIFE: Micros = Micros::days(1), "seconds";
+    /// Life of a set-up secret.
+    SETUP_LIFE: Micros = Micros::seconds(3_600), "seconds";
+    /// Longest overlap of two secrets during a rotation.
+    ROTATION_OVERLAP: Micros = Micros::days(7), "seconds";
+    /// Difference between two clocks that is forgiven.
+    CLOCK_SKEW: Micros = Micros::seconds(60), "seconds";
+    /// How long an answer to an idempotent request is kept.
+    IDEMPOTENCY_LIFE: Micros = Micros::days(1), "seconds";
+    /// How old a view may be when a permit leaves.
+    STALENESS: Micros = Micros::seconds(2), "seconds";
+    /// Commands that may wait for one organization.
+    QUEUE_PER_ORG: usize = 4_096, "commands";
+    /// Times a decision is made again after a concurrent change.
+    DECIDE_ATTEMPTS: usize = 3, "attempts";
+}
