@@ -43,6 +43,7 @@ pub fn install(folder: &Path, needs: &Node) -> Result<()> {
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",
+        "--no-update-notifier",
         "--loglevel",
         "error",
     ])

@@ -74,25 +74,25 @@ fn wanted(path: &str) -> bool {
 }
 
 fn paths(root: &Path) -> Result<Vec<String>> {
-    if root.join(".git").exists() {
-        let mut list = Command::new("git");
-        list.args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
-        .current_dir(root);
-        return Ok(shell::output(&mut list)?
-            .split_terminator('\0')
-            .map(str::to_owned)
-            .collect());
+    let mut list = Command::new("git");
+    list.args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ])
+    .current_dir(root);
+    // Git also refuses a work tree that belongs to another user, as one mounted into a container does.
+    match shell::output(&mut list) {
+        Ok(listed) if root.join(".git").exists() => {
+            Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+        }
+        _ => walked(root),
     }
-    walked(root)
 }
 
-/// Without git, as in an unpacked archive: everything but build products and hidden folders.
+/// Without git's word, as in an unpacked archive: everything but build products and hidden folders.
 fn walked(root: &Path) -> Result<Vec<String>> {
     let skipped = |name: &str| name.starts_with('.') || name == "target" || name == "node_modules";
     let walk = walkdir::WalkDir::new(root).min_depth(1).into_iter();
