@@ -3,6 +3,8 @@
 
 mod chain;
 pub mod merkle;
+pub mod note;
 
 pub use chain::{FIRST_PREVIOUS, digest, entry_hash};
 pub use merkle::Frontier;
+pub use note::{Checkpoint, Head, InstanceCheckpoint, VerifierKey};
