@@ -1,0 +1,2 @@
+-- Which migrations ran, with the digest of what they said. Applied before every other, and again at each start.
+CREATE TABLE IF NOT EXISTS schema_migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT;

@@ -1,0 +1,105 @@
+//! What both engines are to the rest of this crate: statements with `$1` parameters, and a place where closures
+//! run in a transaction. Everything above this file is written once.
+
+use crate::{StoreError, command::Command, record::Waiting, value::Param, value::Row};
+use domain::Stream;
+use tokio::sync::oneshot;
+
+/// Which database is underneath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file of this process.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// A connection inside a transaction. Parameters appear first in ascending order (`$1` before `$2`): SQLite
+/// numbers them by first appearance.
+pub(crate) trait Conn {
+    fn engine(&self) -> Engine;
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError>;
+}
+
+/// In whose name a transaction runs. SQLite has no roles and ignores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Sees one stream and the instance's.
+    Tenant(Stream),
+    /// Sees heads and operational rows of every stream.
+    Node,
+    /// Owns the tables that belong to no stream.
+    Owner,
+}
+
+impl Role {
+    /// Whose queue it waits in.
+    pub(crate) fn lane(self) -> Stream {
+        match self {
+            Self::Tenant(stream) => stream,
+            Self::Node | Self::Owner => Stream::INSTANCE,
+        }
+    }
+}
+
+/// A closure on its way to a database thread. It runs at most once; its answer is sent after the transaction.
+pub(crate) trait Work: Send {
+    fn run(&mut self, conn: &mut dyn Conn) -> Result<(), StoreError>;
+    fn reply(self: Box<Self>, ended: Result<(), StoreError>);
+}
+
+/// Where closures run.
+pub(crate) trait Backend: Send + Sync {
+    fn engine(&self) -> Engine;
+    fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError>;
+    fn record(&self, waiting: Waiting) -> Result<(), StoreError>;
+    fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
+    fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
+    /// Runs what waits, then ends the threads.
+    fn close(&self);
+}
+
+/// The one implementation of `Work`.
+pub(crate) struct Task<T, F> {
+    run: Option<F>,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+{
+    pub(crate) fn queued(run: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let task = Self {
+            run: Some(run),
+            value: None,
+            reply,
+        };
+        (Box::new(task), answer)
+    }
+}
+
+impl<T, F> Work for Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+{
+    fn run(&mut self, conn: &mut dyn Conn) -> Result<(), StoreError> {
+        let run = self.run.take().ok_or_else(StoreError::closed)?;
+        let guarded = std::panic::AssertUnwindSafe(|| run(conn));
+        let value = std::panic::catch_unwind(guarded).map_err(|_| StoreError::Panicked)??;
+        self.value = Some(value);
+        Ok(())
+    }
+
+    fn reply(self: Box<Self>, ended: Result<(), StoreError>) {
+        let Self { value, reply, .. } = *self;
+        let value = ended.and_then(|()| value.ok_or_else(StoreError::closed));
+        // Whoever asked may have gone away.
+        let _gone = reply.send(value);
+    }
+}

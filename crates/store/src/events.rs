@@ -1,0 +1,213 @@
+//! Reading the log: rows by place, filtered rows, counts of live tokens, checkpoints. Never writes; every column
+//! of a row is given, so that a verifier can compare each with the body.
+
+use crate::{
+    Engine, StoreError,
+    conn::Conn,
+    value::{Cells, Param, Row},
+};
+use domain::{GrantId, Lineage, Stream};
+use kernel::{Agent, Event, Id, Timestamp};
+use std::fmt::Write as _;
+
+/// A row of the log, all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// Whose log.
+    pub stream: Stream,
+    /// Its place in the stream, from 1 without a gap.
+    pub seq: u64,
+    /// Its place in the file, from 1 without a gap; none on PostgreSQL.
+    pub position: Option<u64>,
+    /// The log's time of it; never before the row in front.
+    pub time: Timestamp,
+    /// The entry's identifier.
+    pub event_id: Id<Event>,
+    /// The state revision it made, if it made one.
+    pub state_rev: Option<u64>,
+    /// The entry's type.
+    pub kind: String,
+    /// Who did it, in text.
+    pub actor: String,
+    /// To what, in text.
+    pub resource: Option<String>,
+    /// The agent a token was issued to.
+    pub agent: Option<Id<Agent>>,
+    /// The issued token's lineage, eight bytes an id.
+    pub lineage: Option<Vec<u8>>,
+    /// When the issued token ends.
+    pub expires_at: Option<Timestamp>,
+    /// The entry, canonical JSON.
+    pub body: Vec<u8>,
+    /// The hash of the row in front; 32 zero bytes for the first.
+    pub prev_hash: [u8; 32],
+    /// The row's hash.
+    pub hash: [u8; 32],
+}
+
+/// Which rows of the log to read, in order.
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery {
+    /// Only rows after this place.
+    pub after_seq: u64,
+    /// Only rows before this place.
+    pub before_seq: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+    /// Only this type.
+    pub kind: Option<String>,
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this resource.
+    pub resource: Option<String>,
+    /// From which end to begin.
+    pub order: Order,
+}
+
+/// The order of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+const COLUMNS: &str = "e.stream, e.seq, e.time, e.event_id, e.state_rev, e.type, e.actor, e.resource, e.agent, \
+    e.lineage, e.expires_at, e.body, e.hash, \
+    (SELECT p.hash FROM audit_events p WHERE p.stream = e.stream AND p.seq = e.seq - 1)";
+
+pub(crate) fn events(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    query: &EventQuery,
+) -> Result<Vec<EventRow>, StoreError> {
+    let position = match conn.engine() {
+        Engine::Sqlite => "e.position",
+        Engine::Postgres => "NULL::bigint",
+    };
+    let mut params: Vec<Param<'_>> = vec![stream.into(), query.after_seq.into()];
+    let mut sql = format!(
+        "SELECT {COLUMNS}, {position} FROM audit_events e WHERE e.stream = $1 AND e.seq > $2"
+    );
+    let filters: [(&str, Option<Param<'_>>); 4] = [
+        ("e.seq <", query.before_seq.map(Into::into)),
+        ("e.type =", query.kind.as_deref().map(Into::into)),
+        ("e.actor =", query.actor.as_deref().map(Into::into)),
+        ("e.resource =", query.resource.as_deref().map(Into::into)),
+    ];
+    for (condition, value) in filters {
+        if let Some(value) = value {
+            params.push(value);
+            let _infallible = write!(sql, " AND {condition} ${}", params.len());
+        }
+    }
+    params.push(Param::Int(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+    let order = match query.order {
+        Order::Ascending => "ASC",
+        Order::Descending => "DESC",
+    };
+    let _infallible = write!(sql, " ORDER BY e.seq {order} LIMIT ${}", params.len());
+    conn.query(&sql, &params)?.into_iter().map(decode).collect()
+}
+
+fn decode(row: Row) -> Result<EventRow, StoreError> {
+    let mut cells = Cells::new("audit_events", row);
+    let stream = Stream::from_bytes(cells.array("stream")?);
+    let seq = cells.count("seq")?;
+    Ok(EventRow {
+        stream,
+        seq,
+        time: cells.time("time")?,
+        event_id: Id::from_bytes(cells.array("event_id")?),
+        state_rev: cells.optional_count("state_rev")?,
+        kind: cells.text("type")?,
+        actor: cells.text("actor")?,
+        resource: cells.optional_text("resource")?,
+        agent: cells.optional_array("agent")?.map(Id::from_bytes),
+        lineage: cells.optional_bytes("lineage")?,
+        expires_at: cells
+            .optional_int("expires_at")?
+            .map(Timestamp::from_micros),
+        body: cells.bytes("body")?,
+        hash: cells.array("hash")?,
+        prev_hash: cells.optional_array("hash")?.unwrap_or_default(),
+        position: cells.optional_count("position")?,
+    })
+}
+
+const LIVE: &str = "SELECT stream, seq, lineage FROM audit_events WHERE stream = $1 AND agent = $2 AND expires_at > $3";
+
+/// How many unexpired tokens of these agents were issued under `grant`.
+pub(crate) fn tokens_under(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    agents: &[Id<Agent>],
+    grant: GrantId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut found = 0;
+    for agent in agents {
+        let params = [stream.into(), agent.bytes().into(), now.into()];
+        for row in conn.query(LIVE, &params)? {
+            let mut cells = Cells::new("audit_events", row);
+            let _stream = cells.array::<16>("stream")?;
+            let _seq = cells.count("seq")?;
+            let lineage = Lineage::from_bytes(&cells.bytes("lineage")?);
+            let lineage = lineage.ok_or_else(|| cells.corrupt("lineage", "it is not sorted"))?;
+            found += u64::from(lineage.contains(grant));
+        }
+    }
+    Ok(found)
+}
+
+/// A stored checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// How many entries it covers.
+    pub size: u64,
+    /// When it was signed.
+    pub time: Timestamp,
+    /// The signed note.
+    pub note: String,
+}
+
+const CHECKPOINTS: &str =
+    "SELECT stream, size, time, note FROM checkpoint WHERE stream = $1 ORDER BY size DESC LIMIT $2";
+const SAVE: &str = "INSERT INTO checkpoint (stream, size, time, note) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+
+/// The newest checkpoints, newest first.
+pub(crate) fn checkpoints(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    latest: usize,
+) -> Result<Vec<CheckpointRow>, StoreError> {
+    let latest = Param::Int(i64::try_from(latest).unwrap_or(i64::MAX));
+    let rows = conn.query(CHECKPOINTS, &[stream.into(), latest])?;
+    let decode = |row| {
+        let mut cells = Cells::new("checkpoint", row);
+        let _stream = cells.array::<16>("stream")?;
+        Ok(CheckpointRow {
+            size: cells.count("size")?,
+            time: cells.time("time")?,
+            note: cells.text("note")?,
+        })
+    };
+    rows.into_iter().map(decode).collect()
+}
+
+/// Keeps a checkpoint; one of the same size that is there stays.
+pub(crate) fn save_checkpoint(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    row: &CheckpointRow,
+) -> Result<(), StoreError> {
+    let params = [
+        stream.into(),
+        row.size.into(),
+        row.time.into(),
+        row.note.as_str().into(),
+    ];
+    conn.execute(SAVE, &params).map(|_| ())
+}

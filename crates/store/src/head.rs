@@ -1,0 +1,202 @@
+//! Heads: where each stream stands. A head is read under its lock, moved in memory as entries are appended and
+//! written once per transaction, so that a group of entries costs one write of it.
+
+use crate::{
+    Engine, Prepared, StoreError,
+    conn::Conn,
+    log::{Frontier, entry_hash},
+    value::{Cells, Row},
+};
+use domain::Stream;
+use kernel::Timestamp;
+use std::collections::{BTreeMap, btree_map::Entry};
+
+/// Where a stream stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The number of its last entry; entries are numbered from 1 without a gap.
+    pub seq: u64,
+    /// How many entries moved state.
+    pub state_rev: u64,
+    /// Raised by every commit after which an earlier decision could be wrong in the direction of too much.
+    pub authority_rev: u64,
+    /// The hash of its last entry.
+    pub hash: [u8; 32],
+    /// The time of its last entry; never goes back.
+    pub time: Timestamp,
+}
+
+/// A head with the right edge of its Merkle tree.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chain {
+    pub(crate) head: Head,
+    pub(crate) frontier: Frontier,
+    pub(crate) dirty: bool,
+}
+
+/// What the next entry of a chain will be stored with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub(crate) seq: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) hash: [u8; 32],
+}
+
+impl Chain {
+    pub(crate) fn next(&self, stream: Stream, entry: &Prepared) -> Link {
+        let seq = self.head.seq + 1;
+        let time = self.head.time.max(entry.time);
+        let hash = entry_hash(
+            stream.bytes(),
+            seq,
+            time.micros(),
+            &self.head.hash,
+            &entry.digest,
+        );
+        Link { seq, time, hash }
+    }
+
+    pub(crate) fn push(&mut self, link: &Link) {
+        self.head.seq = link.seq;
+        self.head.time = link.time;
+        self.head.hash = link.hash;
+        self.frontier.push(&link.hash);
+        self.dirty = true;
+    }
+}
+
+const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1 FOR UPDATE";
+const LOOK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1";
+const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, \
+    state_rev = excluded.state_rev, authority_rev = excluded.authority_rev, hash = excluded.hash, \
+    time = excluded.time, frontier = excluded.frontier";
+pub(crate) const CREATE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
+    VALUES ($1, 0, 0, 0, $2, 0, $3) ON CONFLICT DO NOTHING";
+
+pub(crate) fn decode(row: Row) -> Result<(Stream, Chain), StoreError> {
+    let mut cells = Cells::new("stream_head", row);
+    let stream = Stream::from_bytes(cells.array("stream")?);
+    let head = Head {
+        seq: cells.count("seq")?,
+        state_rev: cells.count("state_rev")?,
+        authority_rev: cells.count("authority_rev")?,
+        hash: cells.array("hash")?,
+        time: cells.time("time")?,
+    };
+    let bytes = cells.bytes("frontier")?;
+    let frontier = Frontier::from_bytes(&bytes).filter(|frontier| frontier.size() == head.seq);
+    let frontier = frontier.ok_or_else(|| cells.corrupt("frontier", "it does not fit the head"))?;
+    let chain = Chain {
+        head,
+        frontier,
+        dirty: false,
+    };
+    Ok((stream, chain))
+}
+
+/// Reads a head without locking it; that of a stream without entries is all zero.
+pub(crate) fn look(conn: &mut dyn Conn, stream: Stream) -> Result<Chain, StoreError> {
+    let row = conn.query(LOOK, &[stream.into()])?.pop();
+    Ok(row
+        .map(decode)
+        .transpose()?
+        .map(|(_, chain)| chain)
+        .unwrap_or_default())
+}
+
+/// The heads that one transaction holds locked.
+#[derive(Default)]
+pub(crate) struct Heads {
+    chains: BTreeMap<Stream, Chain>,
+    /// What the present command changed, as it was before.
+    undo: BTreeMap<Stream, Chain>,
+}
+
+impl Heads {
+    /// Starts a command: `rollback` returns to here.
+    pub(crate) fn begin(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what happened since `begin`.
+    pub(crate) fn rollback(&mut self) {
+        self.chains.append(&mut self.undo);
+    }
+
+    /// A head that the caller has locked in a way of its own.
+    pub(crate) fn adopt(&mut self, stream: Stream, chain: Chain) {
+        self.chains.insert(stream, chain);
+    }
+
+    pub(crate) fn holds(&self, stream: Stream) -> bool {
+        self.chains.contains_key(&stream)
+    }
+
+    /// Locks a stream's head, making it on first use.
+    pub(crate) fn lock(
+        &mut self,
+        conn: &mut dyn Conn,
+        stream: Stream,
+    ) -> Result<&mut Chain, StoreError> {
+        match self.chains.entry(stream) {
+            Entry::Occupied(held) => Ok(held.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(match conn.engine() {
+                Engine::Sqlite => look(conn, stream)?,
+                Engine::Postgres => lock_row(conn, stream)?,
+            })),
+        }
+    }
+
+    /// The same, remembering what it was for `rollback`.
+    pub(crate) fn edit(
+        &mut self,
+        conn: &mut dyn Conn,
+        stream: Stream,
+    ) -> Result<&mut Chain, StoreError> {
+        let before = self.lock(conn, stream)?.clone();
+        self.undo.entry(stream).or_insert(before);
+        Ok(self.chains.entry(stream).or_default())
+    }
+
+    /// The heads that moved.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = (Stream, &Chain)> {
+        let all = self.chains.iter().map(|(stream, chain)| (*stream, chain));
+        all.filter(|(_, chain)| chain.dirty)
+    }
+
+    /// Writes the heads that moved.
+    pub(crate) fn save(&self, conn: &mut dyn Conn) -> Result<(), StoreError> {
+        for (stream, chain) in self.dirty() {
+            let head = &chain.head;
+            let frontier = chain.frontier.to_bytes();
+            conn.execute(
+                SAVE,
+                &[
+                    stream.into(),
+                    head.seq.into(),
+                    head.state_rev.into(),
+                    head.authority_rev.into(),
+                    (&head.hash).into(),
+                    head.time.into(),
+                    frontier.as_slice().into(),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn lock_row(conn: &mut dyn Conn, stream: Stream) -> Result<Chain, StoreError> {
+    let mut found = conn.query(LOCK, &[stream.into()])?.pop();
+    if found.is_none() {
+        let empty = Frontier::new().to_bytes();
+        conn.execute(
+            CREATE,
+            &[stream.into(), (&[0u8; 32]).into(), empty.as_slice().into()],
+        )?;
+        found = conn.query(LOCK, &[stream.into()])?.pop();
+    }
+    let row = found.ok_or_else(|| StoreError::Database("a new head cannot be seen".into()))?;
+    decode(row).map(|(_, chain)| chain)
+}

@@ -1,0 +1,164 @@
+//! A snapshot of one stream and the instance's, for reading. Short: a reading transaction lasts at most two
+//! seconds, so that it holds nothing back.
+
+use crate::{
+    CheckpointRow, EventQuery, EventRow, Head, Query, StoreError, Versioned, artefacts, conn::Conn,
+    entity, events, head::look, log::Frontier, operate,
+};
+use domain::{Change, Entity, GrantId, Stream, Table};
+use kernel::{Agent, Id, Timestamp};
+
+/// A reading transaction. Every call names its stream, which must be the scope or the instance's (I7).
+pub struct Reader<'c> {
+    conn: &'c mut (dyn Conn + 'c),
+    scope: Stream,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(conn: &'c mut (dyn Conn + 'c), scope: Stream) -> Self {
+        Self { conn, scope }
+    }
+
+    fn on(&mut self, stream: Stream) -> Result<&mut (dyn Conn + 'c), StoreError> {
+        if stream != self.scope && stream != Stream::INSTANCE {
+            return Err(StoreError::OutOfScope);
+        }
+        Ok(&mut *self.conn)
+    }
+
+    /// The entity with this key.
+    ///
+    /// # Errors
+    /// When the stream is out of scope, a row is unreadable or the database fails; so for every call here.
+    pub fn get<E: Entity>(
+        &mut self,
+        stream: Stream,
+        key: [u8; 16],
+    ) -> Result<Option<Versioned<E>>, StoreError> {
+        entity::get(self.on(stream)?, stream, key)
+    }
+
+    /// Entities in the order of their keys.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn list<E: Entity>(
+        &mut self,
+        stream: Stream,
+        query: &Query,
+    ) -> Result<Vec<Versioned<E>>, StoreError> {
+        entity::list(self.on(stream)?, stream, query)
+    }
+
+    /// How many entities there are whose bodies have these members.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn count<E: Entity>(
+        &mut self,
+        stream: Stream,
+        filter: &[(&'static str, String)],
+    ) -> Result<u64, StoreError> {
+        entity::count::<E>(self.on(stream)?, stream, filter)
+    }
+
+    /// Who holds a unique name.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn claimed(
+        &mut self,
+        stream: Stream,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<[u8; 16]>, StoreError> {
+        artefacts::claimed(self.on(stream)?, stream, kind, value)
+    }
+
+    /// Rows of the log. Filters other than by place scan the stream.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn events(
+        &mut self,
+        stream: Stream,
+        query: &EventQuery,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        events::events(self.on(stream)?, stream, query)
+    }
+
+    /// The next rows of the log for somebody who reads all of it, such as a verifier.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn event_rows(
+        &mut self,
+        stream: Stream,
+        after_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let query = EventQuery {
+            after_seq,
+            limit,
+            ..EventQuery::default()
+        };
+        self.events(stream, &query)
+    }
+
+    /// How many unexpired tokens of these agents were issued under `grant`.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn tokens_under(
+        &mut self,
+        stream: Stream,
+        agents: &[Id<Agent>],
+        grant: GrantId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        events::tokens_under(self.on(stream)?, stream, agents, grant, now)
+    }
+
+    /// The newest checkpoints, newest first, at most `latest`.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn checkpoints(
+        &mut self,
+        stream: Stream,
+        latest: usize,
+    ) -> Result<Vec<CheckpointRow>, StoreError> {
+        events::checkpoints(self.on(stream)?, stream, latest)
+    }
+
+    /// Where the stream stands and the right edge of its Merkle tree.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn frontier(&mut self, stream: Stream) -> Result<(Head, Frontier), StoreError> {
+        let chain = look(self.on(stream)?, stream)?;
+        Ok((chain.head, chain.frontier))
+    }
+
+    /// When a credential was last used.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn last_used(
+        &mut self,
+        stream: Stream,
+        key_id: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        operate::last_used(self.on(stream)?, stream, key_id)
+    }
+
+    /// The change that every row of the stream stands for (I4).
+    pub(crate) fn all_changes(&mut self, stream: Stream) -> Result<Vec<Change>, StoreError> {
+        let conn = self.on(stream)?;
+        let mut all = Vec::new();
+        for table in Table::ALL {
+            all.append(&mut entity::changes(conn, stream, *table)?);
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,232 @@
+//! A connection to the file: its settings, its statements, and what its errors mean. Never begins or ends a
+//! transaction by itself.
+
+use crate::{
+    Engine, StoreError,
+    conn::Conn,
+    value::{Param, Row, Value},
+};
+use kernel::{Clock, Micros};
+use rusqlite::{
+    Connection, Statement, ToSql, ffi, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+use std::{
+    fs::{OpenOptions, Permissions},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+const SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA recursive_triggers = ON;
+    PRAGMA cache_size = -32768;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA mmap_size = 0;
+";
+/// The longest a reading transaction may last.
+const READ: Micros = Micros::seconds(2);
+
+/// A connection.
+pub(super) struct Lite {
+    inner: Connection,
+    /// When the present read must have ended, by the boot-time clock.
+    deadline: Arc<AtomicI64>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Lite {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        private(path).map_err(|error| {
+            StoreError::Lost(format!("{} cannot be opened: {error}", path.display()))
+        })?;
+        let inner = Connection::open(path).map_err(meaning)?;
+        inner
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(meaning)?;
+        inner.execute_batch(SETTINGS).map_err(meaning)?;
+        inner.set_prepared_statement_cache_capacity(256);
+        Ok(Self {
+            inner,
+            deadline: Arc::new(AtomicI64::new(i64::MAX)),
+            clock: None,
+        })
+    }
+
+    /// Interrupts statements that go on after the deadline.
+    pub(super) fn limit_reads(&mut self, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
+        let (deadline, watch) = (self.deadline.clone(), clock.clone());
+        let late = move || watch.boot().micros() > deadline.load(Ordering::Relaxed);
+        self.clock = Some(clock);
+        self.inner
+            .progress_handler(10_000, Some(late))
+            .map_err(meaning)
+    }
+
+    /// Starts a reading transaction.
+    pub(super) fn begin_read(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.as_ref().map(|clock| clock.boot().micros());
+        let until = now.map_or(i64::MAX, |now| now.saturating_add(READ.get()));
+        self.deadline.store(until, Ordering::Relaxed);
+        self.batch("BEGIN")
+    }
+
+    /// Ends a reading transaction.
+    pub(super) fn end_read(&mut self) {
+        self.deadline.store(i64::MAX, Ordering::Relaxed);
+        if let Err(error) = self.batch("ROLLBACK") {
+            tracing::warn!(%error, "a read did not end");
+        }
+    }
+
+    fn in_time(&self) -> Result<(), StoreError> {
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        let late = |clock: &Arc<dyn Clock>| clock.boot().micros() > deadline;
+        if self.clock.as_ref().is_some_and(late) {
+            return Err(StoreError::TooLong);
+        }
+        Ok(())
+    }
+
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.inner.execute_batch(sql).map_err(meaning)
+    }
+
+    /// A statement without parameters, kept prepared.
+    pub(super) fn step(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.execute(sql, &[]).map(|_| ())
+    }
+
+    /// COMMIT. A failure to reach the disk ends the process: what the kernel dropped cannot be written again,
+    /// and a later success would be a lie.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        let done = self
+            .inner
+            .prepare_cached("COMMIT")
+            .and_then(|mut s| s.execute([]));
+        let Err(error) = done else { return Ok(()) };
+        if unsynced(&error) {
+            tracing::error!(%error, "the disk did not take what was written; stopping");
+            std::process::abort();
+        }
+        Err(meaning(error))
+    }
+
+    /// Whether the engine gave up the transaction by itself.
+    pub(super) fn lost(&self) -> bool {
+        self.inner.is_autocommit()
+    }
+
+    /// Moves what it can of the write-ahead log into the file, without waiting for anybody.
+    pub(super) fn shrink_wal(&self) -> Result<(), StoreError> {
+        self.pragma("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    /// Moves all of it, making writers wait, and starts again from an empty log.
+    pub(super) fn empty_wal(&self) -> Result<(), StoreError> {
+        self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    fn pragma(&self, sql: &str) -> Result<(), StoreError> {
+        self.inner.query_row(sql, [], |_| Ok(())).map_err(meaning)
+    }
+
+    fn statement<T>(
+        &self,
+        sql: &str,
+        run: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.in_time()?;
+        let mut statement = self.inner.prepare_cached(sql).map_err(meaning)?;
+        run(&mut statement).map_err(meaning)
+    }
+}
+
+/// Makes the file readable by nobody else before anything is in it; the log beside it inherits that.
+fn private(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+impl Conn for Lite {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.statement(sql, |statement| {
+            let columns = statement.column_count();
+            let mut rows = statement.query(params_from_iter(params))?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let cells = (0..columns).map(|at| row.get_ref(at).map(value));
+                all.push(cells.collect::<rusqlite::Result<Row>>()?);
+            }
+            Ok(all)
+        })
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let run = |statement: &mut Statement<'_>| statement.execute(params_from_iter(params));
+        self.statement(sql, run)
+            .map(|count| u64::try_from(count).unwrap_or(u64::MAX))
+    }
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Param::Null => ValueRef::Null,
+            Param::Int(value) => ValueRef::Integer(*value),
+            Param::Text(value) => ValueRef::Text(value.as_bytes()),
+            Param::Blob(value) => ValueRef::Blob(value),
+            Param::Key(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+/// A number with a fraction or a text that is not UTF-8 is none of ours: it reads as bytes, which no text or
+/// number column accepts.
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Real(value) => Value::Blob(value.to_be_bytes().to_vec()),
+        ValueRef::Blob(value) => Value::Blob(value.to_vec()),
+        ValueRef::Text(value) => String::from_utf8(value.to_vec())
+            .map_or_else(|error| Value::Blob(error.into_bytes()), Value::Text),
+    }
+}
+
+fn unsynced(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
+}
+
+fn meaning(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode as Code;
+    match error.sqlite_error_code() {
+        Some(Code::OperationInterrupted) => StoreError::TooLong,
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => StoreError::Contended(error.to_string()),
+        Some(Code::SystemIoFailure | Code::DiskFull | Code::CannotOpen) => {
+            StoreError::Lost(error.to_string())
+        }
+        _ => StoreError::Database(error.to_string()),
+    }
+}

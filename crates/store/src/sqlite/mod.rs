@@ -1,0 +1,154 @@
+//! The embedded engine: one writing thread that commits whatever waits together, reading threads, and a thread
+//! that moves the write-ahead log into the file. Never lets two threads write.
+
+mod checkpoint;
+mod conn;
+mod reader;
+mod writer;
+
+use crate::{
+    Engine, Options, StoreError,
+    command::Command,
+    conn::{Backend, Role, Work},
+    lanes::{Lane, Lanes},
+    meta, migrate,
+    migrate::Migration,
+    record::Waiting,
+};
+use conn::Lite;
+use kernel::limits;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+const LEDGER: &str = include_str!("../../migrations/sqlite/0000_ledger.sql");
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "first",
+    sql: include_str!("../../migrations/sqlite/0001_first.sql"),
+}];
+
+/// What the writing thread takes from its queue.
+pub(crate) enum Job {
+    Command(Box<dyn Command>),
+    Record(Box<Waiting>),
+    Work(Box<dyn Work>),
+}
+
+/// The queues and the threads behind them.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writes: Arc<Lanes<Job>>,
+    reads: Arc<Lanes<Box<dyn Work>>>,
+    ticks: Arc<checkpoint::Ticks>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        let mut writer = Lite::open(path)?;
+        migrate(&mut writer, options)?;
+        let store = Self {
+            path: path.to_owned(),
+            writes: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            reads: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            ticks: Arc::default(),
+            threads: Mutex::default(),
+        };
+        let (jobs, clock) = (store.writes.clone(), options.clock.clone());
+        store.spawn("store-writer", move || writer::run(writer, &jobs, &*clock))?;
+        for _ in 0..options.connections.max(1) {
+            let mut conn = Lite::open(path)?;
+            conn.limit_reads(options.clock.clone())?;
+            let jobs = store.reads.clone();
+            store.spawn("store-reader", move || reader::run(conn, &jobs))?;
+        }
+        let (conn, ticks) = (Lite::open(path)?, store.ticks.clone());
+        let file = path.to_owned();
+        store.spawn("store-checkpoint", move || {
+            checkpoint::run(&conn, &file, &ticks);
+        })?;
+        Ok(store)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let builder = std::thread::Builder::new().name(name.into());
+        let thread = builder
+            .spawn(run)
+            .map_err(|error| StoreError::Lost(format!("a thread cannot be started: {error}")))?;
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
+        Ok(())
+    }
+}
+
+fn migrate(conn: &mut Lite, options: &Options) -> Result<(), StoreError> {
+    conn.batch("BEGIN IMMEDIATE")?;
+    let done = (|| {
+        conn.batch(LEDGER)?;
+        for migration in migrate::missing(conn, MIGRATIONS)? {
+            conn.batch(migration.sql)?;
+            migrate::note(conn, migration, options.clock.now())?;
+        }
+        meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy))
+    })();
+    conn.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    done.map(|_| ())
+}
+
+impl Backend for Sqlite {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
+        let lane = Lane::Shared(command.plan().scope);
+        self.writes.push(lane, Job::Command(command))
+    }
+
+    fn record(&self, waiting: Waiting) -> Result<(), StoreError> {
+        let lane = Lane::Shared(waiting.record.stream);
+        self.writes.push(lane, Job::Record(Box::new(waiting)))
+    }
+
+    fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.writes.push(Lane::Shared(role.lane()), Job::Work(work))
+    }
+
+    fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.reads.push(Lane::Shared(role.lane()), work)
+    }
+
+    fn close(&self) {
+        self.writes.close();
+        self.reads.close();
+        self.ticks.stop();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = std::thread::current().id();
+        let ended: Vec<_> = threads.drain(..).collect();
+        drop(threads);
+        if ended.is_empty() {
+            return;
+        }
+        for thread in ended
+            .into_iter()
+            .filter(|thread| thread.thread().id() != own)
+        {
+            // A thread that panicked has already said so.
+            let _ended = thread.join();
+        }
+        if let Err(error) = Lite::open(&self.path).and_then(|conn| conn.empty_wal()) {
+            tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

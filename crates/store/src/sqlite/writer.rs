@@ -1,0 +1,197 @@
+//! The writing thread: every command that waits gets a savepoint, all of them one COMMIT, and nobody gets an
+//! answer before it. A command that fails rolls back alone; a group that fails is refused whole.
+
+use super::{Job, conn::Lite};
+use crate::{
+    CommitError, Recorded, StoreError, artefacts,
+    command::{Command, Done},
+    conn::Work,
+    execute::execute,
+    head::Heads,
+    lanes::Lanes,
+    log_rows,
+    record::{Record, Waiting},
+};
+use kernel::Clock;
+
+/// The most that share one COMMIT.
+const GROUP: usize = 512;
+const SAVE: &str = "SAVEPOINT one";
+const UNDO: &str = "ROLLBACK TO one";
+const RELEASE: &str = "RELEASE one";
+
+/// A job that has run and waits for the COMMIT.
+enum Ran {
+    Command(Box<dyn Command>, Result<Done, CommitError>),
+    Record(Box<Waiting>, Result<Recorded, CommitError>),
+    Work(Box<dyn Work>, Result<(), StoreError>),
+}
+
+/// Serves the queue until it is closed and empty.
+pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, clock: &dyn Clock) {
+    // If this thread ends for any other reason, nobody may wait for it.
+    let _end = Abandon(jobs);
+    while let Some(group) = jobs.take(GROUP) {
+        let group = group.into_iter().map(|(_, job)| job).collect();
+        together(&mut conn, group, clock);
+    }
+}
+
+struct Abandon<'a>(&'a Lanes<Job>);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+fn together(conn: &mut Lite, jobs: Vec<Job>, clock: &dyn Clock) {
+    let mut ran = Vec::with_capacity(jobs.len());
+    let mut group = Group {
+        state: conn.step("BEGIN IMMEDIATE"),
+        conn,
+        heads: Heads::default(),
+        clock,
+    };
+    for job in jobs {
+        ran.push(group.job(job));
+    }
+    let ended = group.end();
+    if let Err(error) = &ended {
+        tracing::error!(%error, commands = ran.len(), "a group of commands was not committed");
+    }
+    for job in ran {
+        job.answer(&ended);
+    }
+}
+
+/// One transaction for many commands.
+struct Group<'a> {
+    conn: &'a mut Lite,
+    heads: Heads,
+    clock: &'a dyn Clock,
+    /// An error here fails the whole group.
+    state: Result<(), StoreError>,
+}
+
+impl Group<'_> {
+    /// An error once the engine gave up the transaction: whatever followed would be committed alone.
+    fn state(&mut self) -> Result<(), StoreError> {
+        if self.state.is_ok() && self.conn.lost() {
+            self.state = Err(StoreError::Lost("the transaction was given up".into()));
+        }
+        self.state.clone()
+    }
+
+    fn job(&mut self, job: Job) -> Ran {
+        let state = self.state();
+        match job {
+            Job::Command(mut command) => {
+                let ready = state.map_err(CommitError::from);
+                let done = ready.and_then(|()| self.govern(&mut *command));
+                Ran::Command(command, done)
+            }
+            Job::Record(waiting) => {
+                let ready = state.map_err(CommitError::from);
+                let done = ready.and_then(|()| self.append(&waiting.record));
+                Ran::Record(waiting, done)
+            }
+            Job::Work(mut work) => {
+                let done = state.and_then(|()| self.work(&mut *work));
+                Ran::Work(work, done)
+            }
+        }
+    }
+
+    fn govern(&mut self, command: &mut dyn Command) -> Result<Done, CommitError> {
+        let dry = command.plan().dry_run;
+        self.conn.step(SAVE)?;
+        let done = execute(self.conn, &mut self.heads, command, self.clock.now());
+        let keep = done.is_ok() && !dry;
+        if !keep {
+            self.heads.rollback();
+        }
+        self.release(keep)?;
+        done.map(|done| if dry { Done::default() } else { done })
+    }
+
+    fn work(&mut self, work: &mut dyn Work) -> Result<(), StoreError> {
+        self.conn.step(SAVE)?;
+        let done = work.run(self.conn);
+        self.release(done.is_ok())?;
+        done
+    }
+
+    /// Ends a savepoint. What cannot be rolled back alone takes the group with it.
+    fn release(&mut self, keep: bool) -> Result<(), StoreError> {
+        if self.conn.lost() {
+            return Ok(());
+        }
+        let undone = if keep { Ok(()) } else { self.conn.step(UNDO) };
+        let ended = undone.and_then(|()| self.conn.step(RELEASE));
+        if let Err(error) = &ended {
+            self.state = Err(error.clone());
+        }
+        ended
+    }
+
+    /// Without a savepoint: each statement is whole or not at all, and only a row that fails after an artefact
+    /// was consumed leaves something behind.
+    fn append(&mut self, record: &Record) -> Result<Recorded, CommitError> {
+        let stream = record.stream;
+        let chain = self.heads.lock(self.conn, stream)?;
+        let current = chain.head.authority_rev;
+        if record.decided_at.is_some_and(|seen| seen != current) {
+            return Err(CommitError::AuthorityMoved { stream, current });
+        }
+        if let Some(once) = &record.once
+            && !artefacts::consume(self.conn, stream, once.kind, &once.hash, once.expires_at)?
+        {
+            return Err(CommitError::AlreadyUsed);
+        }
+        let link = chain.next(stream, &record.entry);
+        if let Err(error) = log_rows::store(self.conn, stream, &record.entry, &link, None) {
+            if record.once.is_some() {
+                self.state = Err(error.clone());
+            }
+            return Err(error.into());
+        }
+        chain.push(&link);
+        Ok(Recorded { seq: link.seq })
+    }
+
+    fn end(&mut self) -> Result<(), StoreError> {
+        let ended = self
+            .state()
+            .and_then(|()| self.heads.save(self.conn))
+            .and_then(|()| self.conn.commit());
+        if ended.is_err() && !self.conn.lost() && self.conn.batch("ROLLBACK").is_err() {
+            tracing::error!("a group could not be rolled back");
+        }
+        ended
+    }
+}
+
+impl Ran {
+    /// Nobody hears of success that was not committed.
+    fn answer(self, ended: &Result<(), StoreError>) {
+        match self {
+            Self::Command(command, done) => {
+                let done = done.and_then(|done| sure(ended, done));
+                command.reply(done);
+            }
+            Self::Record(waiting, done) => {
+                let done = done.and_then(|done| sure(ended, done));
+                waiting.answer(done);
+            }
+            Self::Work(work, done) => work.reply(done.and_then(|()| ended.clone())),
+        }
+    }
+}
+
+fn sure<T>(ended: &Result<(), StoreError>, done: T) -> Result<T, CommitError> {
+    ended
+        .clone()
+        .map(|()| done)
+        .map_err(CommitError::Unavailable)
+}
