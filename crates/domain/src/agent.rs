@@ -6,7 +6,7 @@ use kernel::{Connection, Id, Timestamp, User};
 use serde::{Deserialize, Serialize};
 
 /// The life of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
     /// Waits for its owner to accept it.
@@ -22,7 +22,7 @@ pub enum AgentState {
 }
 
 /// How an agent authenticates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
     /// A shared secret.

@@ -6,7 +6,7 @@ use kernel::{Id, Org, Timestamp, User};
 use serde::{Deserialize, Serialize};
 
 /// The life of an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OrganizationState {
     /// In use.
@@ -78,7 +78,7 @@ pub struct Account {
 }
 
 /// The life of a membership.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MembershipState {
     /// Waits for the human to accept.

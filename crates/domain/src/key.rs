@@ -6,7 +6,7 @@ use kernel::{Id, SigningKeyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A signature algorithm by its JOSE name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum KeyAlgorithm {
     /// Ed25519 (RFC 8037).
     EdDSA,
@@ -15,7 +15,7 @@ pub enum KeyAlgorithm {
 }
 
 /// What a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyPurpose {
     /// Tokens; published in the JWKS.
@@ -25,7 +25,7 @@ pub enum KeyPurpose {
 }
 
 /// The life of a signing key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
     /// Published, not yet signing.

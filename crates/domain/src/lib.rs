@@ -14,6 +14,7 @@ mod permission;
 mod principal;
 mod role;
 mod run;
+mod schema;
 mod scope;
 mod secret;
 mod settings;

@@ -6,7 +6,7 @@ use kernel::{Id, Timestamp, User};
 use serde::{Deserialize, Serialize};
 
 /// The life of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// Made, not begun.

@@ -21,7 +21,7 @@ const HALVING: [i64; 14] = [
 ];
 
 /// How bad an event is, or that a dispatched run ended cleanly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Takes 5 points of behaviour.
@@ -83,7 +83,7 @@ impl Entity for TrustEvent {
 }
 
 /// A band of scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// 0 to 19.
@@ -137,7 +137,7 @@ pub struct Facts<'a> {
 }
 
 /// One part of the score.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Component {
     /// `identity`, `behaviour`, `compliance` or `attestations`.
     pub name: &'static str,
@@ -150,7 +150,7 @@ pub struct Component {
 }
 
 /// A score with its reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Trust {
     /// 0 to 100.
     pub score: u8,

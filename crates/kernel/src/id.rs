@@ -2,6 +2,7 @@
 //! characters in text. An identifier of one kind cannot be passed where another is wanted.
 
 use crate::{Clock, Entropy};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, hash, marker::PhantomData, str::FromStr};
 
@@ -165,6 +166,19 @@ impl<K> hash::Hash for Id<K> {
 impl<K: Kind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<K: Kind> JsonSchema for Id<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}_id", K::PREFIX).into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let pattern = format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::PREFIX);
+        json_schema!({ "type": "string", "pattern": pattern, "description": format!("id of a {}", K::NOUN) })
     }
 }
 

@@ -56,7 +56,7 @@ limits! {
     RUN_DEPTH: usize = 8, "runs";
     /// Agents one owner may register in a day.
     AGENTS_PER_OWNER_DAY: usize = 1_000, "agents";
-    /// Failed attempts with one client or token prefix and source before further ones wait.
+    /// Failed attempts of one client, source and reason written one by one in a minute; further ones are counted.
     FAILURES_PER_MINUTE: usize = 10, "failures";
     /// Life of an access token.
     ACCESS_LIFE: Micros = Micros::seconds(300), "seconds";

@@ -1,0 +1,38 @@
+//! The one trait through which decisions look at the world. An implementation answers everything from a
+//! single moment of a single organization; it never reads a clock and never waits.
+
+use domain::{
+    AgentCore, ApiTokenCore, ConnectionCore, Held, KillTarget, MembershipState, RunCore,
+    SettingsCore, trust::TrustEventCore,
+};
+use kernel::{Agent, Connection, Id, Run, Timestamp, Token, User};
+
+/// What decisions may ask about one organization at one revision.
+pub trait Facts {
+    /// Whether the organization is in use.
+    fn organization_active(&self) -> bool;
+    /// A person's membership.
+    fn membership(&self, user: Id<User>) -> Option<MembershipState>;
+    /// Every person with a membership.
+    fn members(&self) -> impl Iterator<Item = Id<User>>;
+    /// What each role of a person gives, whether it makes an owner, and when it ends.
+    fn roles(&self, user: Id<User>) -> impl Iterator<Item = (&Held, bool, Option<Timestamp>)>;
+    /// An agent.
+    fn agent(&self, agent: Id<Agent>) -> Option<&AgentCore>;
+    /// When the agent's present valid credential began to count.
+    fn credential_since(&self, agent: &AgentCore, now: Timestamp) -> Option<Timestamp>;
+    /// A connection.
+    fn connection(&self, connection: Id<Connection>) -> Option<&ConnectionCore>;
+    /// A run that has not ended.
+    fn run(&self, run: Id<Run>) -> Option<&RunCore>;
+    /// An API token.
+    fn api_token(&self, token: Id<Token>) -> Option<&ApiTokenCore>;
+    /// What moved an agent's trust.
+    fn trust_events(&self, agent: Id<Agent>) -> &[TrustEventCore];
+    /// The security settings.
+    fn settings(&self) -> &SettingsCore;
+    /// Whether this kill switch is set.
+    fn killed(&self, target: KillTarget) -> bool;
+    /// Whether a grant or a token is revoked.
+    fn revoked(&self, node: [u8; 16]) -> bool;
+}

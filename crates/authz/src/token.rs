@@ -1,0 +1,84 @@
+//! Whether a token that was issued earlier is still good, and for what. The signature was checked before;
+//! here only the living state speaks: grants, agent, owner, run, connection, kill switches, and the hinge again.
+
+use crate::{Facts, hinge};
+use domain::{ConnectionCore, KillTarget, Lineage, RevocationCore, Scope};
+use kernel::{Agent, Connection, Id, Run, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What sort of token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// For a connection, without a run.
+    Access,
+    /// For the control plane: the agent itself, with or without a run.
+    Control,
+    /// For a connection, within a run.
+    Capability,
+}
+
+/// What a genuine token says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// Its identifier.
+    pub jti: [u8; 16],
+    /// The agent it was issued to.
+    pub agent: Id<Agent>,
+    /// The connection it is for; none for the control plane.
+    pub connection: Option<Id<Connection>>,
+    /// The run it belongs to.
+    pub run: Option<Id<Run>>,
+    /// The grants above it.
+    pub lineage: &'a Lineage,
+    /// The scopes it was issued with.
+    pub scopes: &'a [Scope],
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// The scopes it is good for now; none when it is dead. A control-plane token that is good answers with an empty list.
+pub fn live_scopes(facts: &impl Facts, token: Presented<'_>, now: Timestamp) -> Option<Vec<Scope>> {
+    let agent = facts.agent(token.agent)?;
+    let nodes = token.lineage.iter().map(RevocationCore::grant_node);
+    let revoked = facts.revoked(token.jti) || { nodes }.any(|node| facts.revoked(node));
+    if token.expires_at <= now || revoked || hinge::may_act(facts, agent).is_err() {
+        return None;
+    }
+    let run = match token.run {
+        Some(id) => Some(
+            facts
+                .run(id)
+                .filter(|run| run.agent == agent.id && hinge::run_stands(facts, run, now))?,
+        ),
+        None => None,
+    };
+    let trust = hinge::trust_now(facts, agent, now);
+    if trust < facts.settings().trust_floor {
+        return None;
+    }
+    match token.connection {
+        None => Some(Vec::new()),
+        Some(id) => {
+            let connection = facts
+                .connection(id)
+                .filter(|connection| trust >= connection.min_trust)?;
+            let left = hinge::remaining(facts, agent, connection, run, now);
+            still_good(facts, connection, &left, token.scopes)
+        }
+    }
+}
+
+fn still_good(
+    facts: &impl Facts,
+    connection: &ConnectionCore,
+    left: &[Scope],
+    issued: &[Scope],
+) -> Option<Vec<Scope>> {
+    let good: Vec<Scope> = issued
+        .iter()
+        .filter(|scope| left.contains(scope))
+        .cloned()
+        .collect();
+    (!good.is_empty() && !facts.killed(KillTarget::Connection(connection.id))).then_some(good)
+}

@@ -1,0 +1,12 @@
+//! Live state: what decisions read, held in memory at a known revision and moved forward by changes.
+//! It never asks a database and never waits; a cell that cannot prove it is fresh gives no view.
+
+mod cells;
+mod instance;
+mod org;
+mod view;
+
+pub use cells::{Advance, Cells, Revision};
+pub use instance::InstanceState;
+pub use org::OrgState;
+pub use view::View;

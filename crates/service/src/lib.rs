@@ -1,0 +1,26 @@
+//! Use cases: management operations, the authorization server, set-up and the log's services. No transport,
+//! no SQL: doors call in with plain data, and what is decided is decided on one view.
+
+mod audit;
+mod caller;
+mod cx;
+mod error;
+mod node;
+pub mod oauth;
+mod operation;
+mod page;
+mod pipeline;
+mod platform;
+mod registry;
+pub mod sealing;
+pub mod secret;
+
+pub use audit::{Act, Failures, SubjectKeys, Verb, new_subject_key};
+pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of};
+pub use cx::{Cx, Done, Envelope, Peer};
+pub use error::{Error, Result};
+pub use node::Node;
+pub use operation::{Answer, Erased, Guard, Meta, Method, Operation, Target, parse_input};
+pub use page::{Page, PageQuery};
+pub use platform::Platform;
+pub use registry::OPERATIONS;

@@ -1,0 +1,60 @@
+//! The authorization server: client authentication, the one function that mints tokens, introspection,
+//! revocation, metadata and keys. HTTP stays outside.
+
+mod claims;
+mod client;
+mod introspect;
+mod keys;
+mod metadata;
+mod mint;
+mod revoke;
+mod token;
+mod verify;
+
+pub use claims::Claims;
+pub use client::{Basic, Client, ClientForm};
+pub use introspect::{IntrospectRequest, introspect};
+pub use keys::{KeyCache, new_signing_key, published, rotate_due};
+pub use metadata::{jwks, metadata};
+pub use mint::{Mint, MintedToken, issue, mint};
+pub use revoke::{RevokeRequest, revoke};
+pub use token::{TokenRequest, token};
+pub use verify::{Verified, verify, verify_control};
+
+use proto::oauth::ErrorName;
+use std::borrow::Cow;
+
+/// A refusal of a protocol endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{description}")]
+pub struct OAuthError {
+    /// The registered name.
+    pub name: ErrorName,
+    /// What happened and what to do.
+    pub description: Cow<'static, str>,
+    pub(crate) moved: bool,
+}
+
+impl OAuthError {
+    /// A refusal with this name.
+    pub fn new(name: ErrorName, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { name, description: description.into(), moved: false }
+    }
+    pub(crate) fn invalid_client() -> Self {
+        Self::new(ErrorName::InvalidClient, "the client is unknown here or did not authenticate")
+    }
+}
+
+impl From<crate::Error> for OAuthError {
+    fn from(error: crate::Error) -> Self {
+        use kernel::Code as C;
+        let name = match error.code {
+            C::Internal | C::Overloaded | C::StaleState | C::StorageUnavailable | C::ConcurrentChange
+            | C::OrganizationBusy => ErrorName::TemporarilyUnavailable,
+            C::Unauthenticated | C::NotFound => ErrorName::InvalidClient,
+            C::PermissionDenied => ErrorName::AccessDenied,
+            _ => ErrorName::InvalidRequest,
+        };
+        Self { name, description: error.detail, moved: error.moved }
+    }
+}
