@@ -29,6 +29,8 @@ pub(crate) enum Role {
     Tenant(Stream),
     /// Sees heads and operational rows of every stream.
     Node,
+    /// Appends record entries of every stream.
+    Appender,
     /// Owns the tables that belong to no stream.
     Owner,
 }
@@ -38,7 +40,7 @@ impl Role {
     pub(crate) fn lane(self) -> Stream {
         match self {
             Self::Tenant(stream) => stream,
-            Self::Node | Self::Owner => Stream::INSTANCE,
+            Self::Node | Self::Appender | Self::Owner => Stream::INSTANCE,
         }
     }
 }

@@ -129,10 +129,6 @@ impl Heads {
         self.chains.insert(stream, chain);
     }
 
-    pub(crate) fn holds(&self, stream: Stream) -> bool {
-        self.chains.contains_key(&stream)
-    }
-
     /// Locks a stream's head, making it on first use.
     pub(crate) fn lock(
         &mut self,

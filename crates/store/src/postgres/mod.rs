@@ -1,20 +1,77 @@
-//! The server engine. Placeholder until its threads exist.
+//! The server engine: connections for commits and reads, and one appender for record entries. Row-level security
+//! stands behind every statement in a tenant's name.
+
+mod appender;
+mod columns;
+mod conn;
+mod pool;
+mod schema;
+mod session;
 
 use crate::{
     Engine, Options, StoreError,
     command::Command,
     conn::{Backend, Role, Work},
+    lanes::{Lane, Lanes},
     record::Waiting,
 };
+use conn::Mode;
+use kernel::limits;
+use pool::Job;
+use session::Session;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
 
-/// Connections.
-pub(crate) struct Postgres;
+/// The queues and the threads behind them.
+pub(crate) struct Postgres {
+    jobs: Arc<Lanes<Job>>,
+    records: Arc<Lanes<Waiting>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl Postgres {
-    pub(crate) fn open(_url: &str, _options: &Options) -> Result<Self, StoreError> {
-        Err(StoreError::Migration(
-            "this build cannot use a server".into(),
-        ))
+    pub(crate) fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let config: postgres::Config = url.parse().map_err(|_| {
+            StoreError::Migration(
+                "the database's address is not one such as `postgres://user@host/name`".into(),
+            )
+        })?;
+        let (first, wanted) = (config.clone(), options.clone());
+        // The driver drives a runtime of its own, which must not start inside another.
+        let migrated = std::thread::spawn(move || schema::migrate(&first, &wanted));
+        migrated.join().map_err(|_| StoreError::Panicked)??;
+        let store = Self {
+            jobs: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            records: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            threads: Mutex::default(),
+        };
+        let session = || Session::new(config.clone(), options.clock.clone());
+        for _ in 0..options.connections.max(1) {
+            let (session, jobs) = (session(), store.jobs.clone());
+            store.spawn("store-pool", move || pool::run(session, &jobs))?;
+        }
+        let (session, records) = (session(), store.records.clone());
+        store.spawn("store-appender", move || appender::run(session, &records))?;
+        Ok(store)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let builder = std::thread::Builder::new().name(name.into());
+        let thread = builder
+            .spawn(run)
+            .map_err(|error| StoreError::Lost(format!("a thread cannot be started: {error}")))?;
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
+        Ok(())
+    }
+
+    fn work(&self, role: Role, mode: Mode, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.jobs
+            .push(Lane::Shared(role.lane()), Job::Work(role, mode, work))
     }
 }
 
@@ -22,17 +79,43 @@ impl Backend for Postgres {
     fn engine(&self) -> Engine {
         Engine::Postgres
     }
-    fn commit(&self, _: Box<dyn Command>) -> Result<(), StoreError> {
-        Err(StoreError::closed())
+
+    /// Commits of one stream wait for its head anyhow: they take one connection at a time.
+    fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
+        let lane = Lane::Single(command.plan().scope);
+        self.jobs.push(lane, Job::Command(command))
     }
-    fn record(&self, _: Waiting) -> Result<(), StoreError> {
-        Err(StoreError::closed())
+
+    fn record(&self, waiting: Waiting) -> Result<(), StoreError> {
+        let lane = Lane::Shared(waiting.record.stream);
+        self.records.push(lane, waiting)
     }
-    fn write(&self, _: Role, _: Box<dyn Work>) -> Result<(), StoreError> {
-        Err(StoreError::closed())
+
+    fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.work(role, Mode::Write, work)
     }
-    fn read(&self, _: Role, _: Box<dyn Work>) -> Result<(), StoreError> {
-        Err(StoreError::closed())
+
+    fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.work(role, Mode::Read, work)
     }
-    fn close(&self) {}
+
+    fn close(&self) {
+        self.jobs.close();
+        self.records.close();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = std::thread::current().id();
+        for thread in threads
+            .drain(..)
+            .filter(|thread| thread.thread().id() != own)
+        {
+            // A thread that panicked has already said so.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.close();
+    }
 }

@@ -1,0 +1,130 @@
+//! A thread's connection over its life: made when it is needed, made again when it broke, and the question what
+//! became of a COMMIT that was not answered.
+
+use super::conn::{Mode, Pg};
+use crate::{
+    StoreError,
+    command::Proof,
+    conn::{Conn, Role},
+    head::Heads,
+};
+use kernel::Clock;
+use postgres::Config;
+use std::{sync::Arc, time::Duration};
+
+const FOUND: &str =
+    "SELECT stream, seq FROM audit_events WHERE stream = $1 AND seq >= $2 AND event_id = $3";
+/// How often a new connection is tried before the fate of a COMMIT is given up as unknown.
+const LOOKS: u32 = 5;
+
+/// A connection that may be absent.
+pub(super) struct Session {
+    config: Config,
+    pub(super) clock: Arc<dyn Clock>,
+    open: Option<Pg>,
+}
+
+impl Session {
+    pub(super) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            config,
+            clock,
+            open: None,
+        }
+    }
+
+    /// A connection with a transaction begun. One that broke while nobody looked is replaced.
+    pub(super) fn begin(&mut self, role: Role, mode: Mode) -> Result<&mut Pg, StoreError> {
+        let kept = self.open.take().filter(|conn| !conn.closed());
+        let ready = match kept {
+            Some(mut conn) => match conn.begin(role, mode) {
+                Ok(()) => Some(conn),
+                Err(StoreError::Lost(_)) => None,
+                Err(error) => return Err(error),
+            },
+            None => None,
+        };
+        let conn = match ready {
+            Some(conn) => conn,
+            None => {
+                let mut conn = Pg::connect(&self.config, self.clock.clone())?;
+                conn.begin(role, mode)?;
+                conn
+            }
+        };
+        Ok(self.open.insert(conn))
+    }
+
+    /// The connection on which a transaction was begun.
+    pub(super) fn conn(&mut self) -> Result<&mut Pg, StoreError> {
+        self.open
+            .as_mut()
+            .ok_or_else(|| StoreError::Lost("the connection is gone".into()))
+    }
+
+    pub(super) fn rollback(&mut self) {
+        if let Some(conn) = &mut self.open {
+            conn.rollback();
+        }
+    }
+
+    /// Commits. When the answer is lost, says whether `proof` is in the log; nothing was logged without one.
+    pub(super) fn commit(&mut self, proof: Option<Proof>) -> Result<Ended, StoreError> {
+        match self.conn()?.batch("COMMIT") {
+            Ok(()) => Ok(Ended::Committed),
+            Err(StoreError::Lost(cause)) => {
+                self.open = None;
+                match proof {
+                    Some(proof) => self.resolve(&proof, cause),
+                    None => Ok(Ended::Unknown(cause)),
+                }
+            }
+            Err(error) => {
+                self.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    fn resolve(&mut self, proof: &Proof, cause: String) -> Result<Ended, StoreError> {
+        for look in 0..LOOKS {
+            std::thread::sleep(Duration::from_millis(100) * look);
+            match self.look(proof) {
+                Ok(true) => return Ok(Ended::Found),
+                Ok(false) => return Ok(Ended::Absent),
+                Err(error) => {
+                    tracing::warn!(%error, "the fate of a commit is not known yet");
+                    self.open = None;
+                }
+            }
+        }
+        Ok(Ended::Unknown(cause))
+    }
+
+    /// Under the head's lock, which the lost transaction held until its end: absent is absent for ever.
+    fn look(&mut self, proof: &Proof) -> Result<bool, StoreError> {
+        let conn = self.begin(Role::Tenant(proof.stream), Mode::Write)?;
+        Heads::default().lock(conn, proof.stream)?;
+        let params = [
+            proof.stream.into(),
+            proof.seq.into(),
+            proof.event.bytes().into(),
+        ];
+        let found = !conn.query(FOUND, &params)?.is_empty();
+        conn.rollback();
+        Ok(found)
+    }
+}
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The server said so.
+    Committed,
+    /// The server's answer was lost; the log has it.
+    Found,
+    /// The server's answer was lost; the log does not have it and never will.
+    Absent,
+    /// Nobody can say.
+    Unknown(String),
+}
