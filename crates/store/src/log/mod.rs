@@ -4,7 +4,9 @@
 mod chain;
 pub mod merkle;
 pub mod note;
+pub mod verify;
 
 pub use chain::{FIRST_PREVIOUS, digest, entry_hash};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, Head, InstanceCheckpoint, VerifierKey};
+pub use verify::{Report, Verifier};

@@ -58,6 +58,11 @@ impl Note {
         self.text.lines().next().unwrap_or_default()
     }
 
+    /// The size on the second line, which nobody vouches for until the note was opened.
+    pub fn claimed_size(&self) -> Option<u64> {
+        self.text.lines().nth(1)?.parse().ok()
+    }
+
     /// The text, if `key` signed it and the key's name is the text's origin.
     ///
     /// # Errors

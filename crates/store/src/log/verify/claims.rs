@@ -1,0 +1,156 @@
+//! What signatures claim about streams: notes kept in the database, instance checkpoints and anchors kept
+//! elsewhere, opened once with the keys at hand. A claim proves nothing until the entries bear it out.
+
+use super::{Fault, Finding};
+use crate::log::note::{
+    self, Checkpoint, InstanceCheckpoint, Note, NoteError, VerifierKey, stream_of,
+};
+use domain::Stream;
+use std::collections::HashMap;
+
+/// Where a note comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Beside the entries of this stream, as its checkpoint.
+    Stream([u8; 16]),
+    /// Among the instance checkpoints.
+    Instance,
+    /// Outside, where the operator of the database cannot reach.
+    Anchor,
+}
+
+/// A size of a stream and what its entries must add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) size: u64,
+    pub(super) root: [u8; 32],
+    pub(super) chain: [u8; 32],
+    pub(super) anchor: bool,
+}
+
+/// Opened notes by stream, and what was wrong with the others.
+#[derive(Debug, Default)]
+pub struct Claims {
+    keys: Vec<VerifierKey>,
+    claims: HashMap<[u8; 16], Vec<Claim>>,
+    findings: Vec<Finding>,
+}
+
+impl Claims {
+    /// No claims yet; notes will be opened with these keys. Give the keys somebody keeps elsewhere, if there are any.
+    pub fn new(keys: &[VerifierKey]) -> Self {
+        Self {
+            keys: keys.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Opens a note and takes what it claims; what is wrong with it becomes a finding.
+    pub fn add(&mut self, note: &str, kept: Kept) {
+        let read = note::parse(note);
+        let named = read
+            .as_ref()
+            .ok()
+            .and_then(|note| stream_of(note.claimed_origin()));
+        let stream = match (kept, named) {
+            (Kept::Stream(stream), _) => Stream::from_bytes(stream),
+            (Kept::Anchor, Some(named)) => named,
+            _ => Stream::INSTANCE,
+        };
+        let size = read.as_ref().ok().and_then(Note::claimed_size);
+        let opened = read
+            .map_err(|error| bad(size, error))
+            .and_then(|note| self.open(&note, stream, size));
+        match opened {
+            Ok(all) => self.take(&all, kept == Kept::Anchor),
+            Err(fault) => self.findings.push(Finding { stream, fault }),
+        }
+    }
+
+    fn open(
+        &self,
+        note: &Note,
+        stream: Stream,
+        size: Option<u64>,
+    ) -> Result<InstanceCheckpoint, Fault> {
+        let name = note::origin(stream);
+        if note.claimed_origin() != name {
+            let why = "it is another stream's".into();
+            return Err(Fault::BadCheckpoint { size, why });
+        }
+        let mut named = self.keys.iter().filter(|key| key.name() == name).peekable();
+        if named.peek().is_none() {
+            return Err(Fault::MissingKey { name });
+        }
+        let mut refused = NoteError::OtherKey;
+        for key in named {
+            match read(note, stream, key) {
+                Ok(opened) => return Ok(opened),
+                Err(NoteError::OtherKey) => {}
+                Err(error) => refused = error,
+            }
+        }
+        Err(bad(size, refused))
+    }
+
+    fn take(&mut self, all: &InstanceCheckpoint, anchor: bool) {
+        let own = &all.instance;
+        if let Some(stream) = stream_of(&own.origin) {
+            self.claim(stream, own.size, own.root, own.chain, anchor);
+        }
+        for head in &all.heads {
+            self.claim(
+                Stream::org(head.org),
+                head.size,
+                head.root,
+                head.chain,
+                anchor,
+            );
+        }
+    }
+
+    fn claim(&mut self, stream: Stream, size: u64, root: [u8; 32], chain: [u8; 32], anchor: bool) {
+        let claim = Claim {
+            size,
+            root,
+            chain,
+            anchor,
+        };
+        self.claims.entry(stream.bytes()).or_default().push(claim);
+    }
+
+    /// The claims about one stream, by size.
+    pub(super) fn of(&self, stream: [u8; 16]) -> Vec<Claim> {
+        let mut claims = self.claims.get(&stream).cloned().unwrap_or_default();
+        claims.sort_unstable_by_key(|claim| claim.size);
+        claims
+    }
+
+    /// What was wrong with notes about one stream.
+    pub(super) fn findings(&self, stream: [u8; 16]) -> impl Iterator<Item = &Finding> {
+        let all = self.findings.iter();
+        all.filter(move |finding| finding.stream.bytes() == stream)
+    }
+
+    /// The streams that something is claimed about; one of them without any rows is gone altogether.
+    pub fn streams(&self) -> impl Iterator<Item = Stream> + '_ {
+        self.claims.keys().copied().map(Stream::from_bytes)
+    }
+}
+
+/// An organization's checkpoint has no heads; the instance's own may have.
+fn read(note: &Note, stream: Stream, key: &VerifierKey) -> Result<InstanceCheckpoint, NoteError> {
+    let text = note.open(key)?;
+    if stream == Stream::INSTANCE {
+        return InstanceCheckpoint::from_text(text);
+    }
+    Ok(InstanceCheckpoint {
+        instance: Checkpoint::from_text(text)?,
+        heads: Vec::new(),
+    })
+}
+
+fn bad(size: Option<u64>, error: NoteError) -> Fault {
+    let why = error.to_string();
+    Fault::BadCheckpoint { size, why }
+}
