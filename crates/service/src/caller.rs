@@ -83,8 +83,6 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
         return Err(Error::unauthenticated());
     }
     let holds = authz::held(view, token.user, view.now);
-    let administers = view.instance.account(token.user).is_some_and(|account| account.instance_administrator);
-    let instance = if administers { token.permissions } else { Permissions::NONE };
     Ok(Caller {
         principal: Principal::User(token.user),
         credential: token.id.to_string(),
@@ -94,8 +92,15 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
         ends_at: token.expires_at,
         held: cut(&holds, token),
         sudo: token.bootstrap,
-        instance: instance.and(Permissions::where_(Permission::is_instance)),
+        instance: instance_permissions(view, token),
     })
+}
+
+/// What the token carries of the instance, while its human administers it.
+fn instance_permissions(view: &View, token: &domain::ApiTokenCore) -> Permissions {
+    let administers = view.instance.account(token.user).is_some_and(|account| account.instance_administrator);
+    let carried = if administers { token.permissions } else { Permissions::NONE };
+    carried.and(Permissions::where_(Permission::is_instance))
 }
 
 /// What the human holds, cut to what the token declares (TOK-1).
@@ -167,13 +172,18 @@ pub fn known_agent(view: &View, id: Id<kernel::Agent>) -> Result<&domain::AgentC
 ///
 /// # Errors
 /// `unauthenticated` when the credential or its holder no longer stands.
-pub(crate) fn still(view: &View, caller: &Caller) -> Result<Caller> {
+pub fn still(view: &View, caller: &Caller) -> Result<Caller> {
+    let mut grants = caller.lineage.iter().map(domain::RevocationCore::grant_node);
+    if caller.ends_at <= view.now || grants.any(|grant| view.revoked(grant)) {
+        return Err(Error::unauthenticated());
+    }
     match (caller.token, caller.agent()) {
         (Some(id), _) => {
             let token = view.api_token(id).filter(|token| !token.revoked && authz::stands(view, token.user));
             let token = token.ok_or_else(Error::unauthenticated)?;
             let holds = authz::held(view, token.user, view.now);
-            Ok(Caller { held: cut(&holds, token), ..caller.clone() })
+            let instance = instance_permissions(view, token);
+            Ok(Caller { held: cut(&holds, token), instance, ..caller.clone() })
         }
         (None, Some(agent)) => {
             let agent = known_agent(view, agent)?;

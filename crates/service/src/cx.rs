@@ -205,7 +205,7 @@ impl Cx {
             }
         }
         decided_at.retain(|(stream, _)| *stream == scope || *stream == Stream::INSTANCE);
-        Plan { scope, decided_at, touches_instance: instance, idempotency: self.idempotency(scope), dry_run: self.envelope.dry_run }
+        Plan { scope, decided_at, idempotency: self.idempotency(scope), dry_run: self.envelope.dry_run }
     }
 
     /// The key is bound to principal, credential and operation (DIR-10).

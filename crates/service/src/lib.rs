@@ -3,6 +3,7 @@
 
 mod audit;
 mod caller;
+pub mod checkpoint;
 mod cx;
 mod error;
 mod node;
@@ -14,11 +15,13 @@ mod platform;
 mod registry;
 pub mod sealing;
 pub mod secret;
+pub mod setup;
 
 pub use audit::{Act, Failures, SubjectKeys, Verb, new_subject_key};
-pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of};
+pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of, still};
 pub use cx::{Cx, Done, Envelope, Peer};
 pub use error::{Error, Result};
+pub use live::View;
 pub use node::Node;
 pub use operation::{Answer, Erased, Guard, Meta, Method, Operation, Target, parse_input};
 pub use page::{Page, PageQuery};

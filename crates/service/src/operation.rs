@@ -132,7 +132,7 @@ pub trait Operation: Send + Sync + 'static {
     /// What it takes: path parameters, query and body together. Unknown fields must be refused.
     type Input: DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static;
     /// What it answers.
-    type Output: Serialize + JsonSchema + Send + 'static;
+    type Output: Serialize + JsonSchema + Send + Sync + 'static;
 
     /// What it works on. Something of another organization, or unknown, is `not_found`.
     ///

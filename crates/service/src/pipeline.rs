@@ -19,7 +19,7 @@ pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answe
             return Err(refusal);
         }
         match O::run(&cx, input.clone()).await {
-            Ok(output) => return finish::<O>(&cx, &output).await,
+            Ok(output) => return finish::<O>(&cx, answer::<O>(output)?).await,
             Err(error) if error.moved => decide_again(&mut cx).await?,
             Err(error) => return Err(error),
         }
@@ -77,12 +77,16 @@ fn permitted(cx: &Cx, permission: Permission, target: &Target) -> Result<Access>
     }
 }
 
-async fn finish<O: Operation>(cx: &Cx, output: &O::Output) -> Result<Answer> {
-    let body = serde_json::to_vec(output).map_err(Error::internal)?;
+fn answer<O: Operation>(output: O::Output) -> Result<Answer> {
+    let body = serde_json::to_vec(&output).map_err(Error::internal)?;
+    Ok(Answer { body, version: O::version(&output) })
+}
+
+async fn finish<O: Operation>(cx: &Cx, answer: Answer) -> Result<Answer> {
     if let Some(kind) = O::META.records {
-        record_read(cx, kind, &body).await?;
+        record_read(cx, kind, &answer.body).await?;
     }
-    Ok(Answer { body, version: O::version(output) })
+    Ok(answer)
 }
 
 /// A restricted read is answered only after its entry is durable (AUD-9).

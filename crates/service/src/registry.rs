@@ -10,4 +10,7 @@ macro_rules! registry {
 }
 
 registry! {
+    crate::setup::Redeem,
+    crate::setup::CreateOrganization,
+    crate::setup::ReadOrganization,
 }

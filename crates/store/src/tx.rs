@@ -164,7 +164,7 @@ impl Tx<'_> {
         value: &str,
         id: [u8; 16],
     ) -> Result<(), Refusal> {
-        self.wrote(stream)?;
+        self.names(stream)?;
         let field = kind.rsplit('.').next().unwrap_or(kind);
         if value.contains('\0') {
             let refusal = Refusal::new(Code::InvalidInput, "take out the NUL character");
@@ -182,7 +182,7 @@ impl Tx<'_> {
     /// # Errors
     /// As for `put`.
     pub fn release(&mut self, stream: Stream, kind: &str, value: &str) -> Result<(), Refusal> {
-        self.wrote(stream)?;
+        self.names(stream)?;
         self.sql(|conn| artefacts::release(conn, stream, kind, value))
     }
 
@@ -267,6 +267,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A name belongs to what the plan's scope is about, wherever it must be unique: the scope owes the entry,
+    /// and the unique index decides between two who claim at once, so that no other stream is locked.
+    fn names(&mut self, stream: Stream) -> Result<(), Refusal> {
+        self.covers(stream)?;
+        self.wrote(self.scope)
+    }
+
     fn writes<E: Entity>(&mut self, stream: Stream) -> Result<(), Refusal> {
         entity::belongs::<E>(stream)?;
         self.wrote(stream)
@@ -283,8 +290,11 @@ impl Tx<'_> {
         run(self.conn).map_err(|error| self.failed(error))
     }
 
+    /// A value that cannot be stored is the request's fault and reached no database.
     fn failed(&mut self, error: StoreError) -> Refusal {
-        self.failure.get_or_insert_with(|| error.clone());
+        if !matches!(error, StoreError::Value(_)) {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
         error.into()
     }
 }

@@ -14,7 +14,7 @@ mod verify;
 pub use claims::Claims;
 pub use client::{Basic, Client, ClientForm};
 pub use introspect::{IntrospectRequest, introspect};
-pub use keys::{KeyCache, new_signing_key, published, rotate_due};
+pub use keys::{KeyCache, new_signing_key, open_log_key, overlap_end, published, rotate_due};
 pub use metadata::{jwks, metadata};
 pub use mint::{Mint, MintedToken, issue, mint};
 pub use revoke::{RevokeRequest, revoke};

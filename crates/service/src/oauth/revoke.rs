@@ -48,10 +48,9 @@ pub async fn revoke(
         .by(Principal::Agent(agent.id), method);
     let stream = Stream::org(view.id());
     let entry = audit::prepare(platform, stream, None, peer, act).await?;
-    let plan = Plan { scope: stream, decided_at: Vec::new(), touches_instance: false, idempotency: None, dry_run: false };
     let done = platform
         .store
-        .commit(plan, move |tx| {
+        .commit(Plan::new(stream), move |tx| {
             tx.put(stream, &revocation)?;
             tx.entry(stream, entry.clone())
         })

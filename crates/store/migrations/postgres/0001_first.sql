@@ -37,7 +37,7 @@ CREATE TABLE stream_head (stream BYTEA NOT NULL PRIMARY KEY, seq BIGINT NOT NULL
 -- What nodes follow. `changes` is a JSON array.
 CREATE TABLE change_feed (stream BYTEA NOT NULL, state_rev BIGINT NOT NULL, seq BIGINT NOT NULL, changes TEXT NOT NULL, PRIMARY KEY (stream, state_rev));
 -- Signed checkpoints.
-CREATE TABLE checkpoint (stream BYTEA NOT NULL, size BIGINT NOT NULL, time BIGINT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (stream, size));
+CREATE TABLE checkpoint (stream BYTEA NOT NULL, size BIGINT NOT NULL, time BIGINT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (stream, size, time));
 
 -- The log. `event_id` has no index: it is looked for from a known `seq` on.
 CREATE TABLE audit_events (

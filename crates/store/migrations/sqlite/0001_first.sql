@@ -37,7 +37,7 @@ CREATE TABLE stream_head (stream BLOB NOT NULL PRIMARY KEY, seq INTEGER NOT NULL
 -- What nodes follow. `changes` is a JSON array.
 CREATE TABLE change_feed (stream BLOB NOT NULL, state_rev INTEGER NOT NULL, seq INTEGER NOT NULL, changes TEXT NOT NULL, PRIMARY KEY (stream, state_rev)) STRICT, WITHOUT ROWID;
 -- Signed checkpoints.
-CREATE TABLE checkpoint (stream BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (stream, size)) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoint (stream BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (stream, size, time)) STRICT, WITHOUT ROWID;
 
 -- The log, in the order in which it was written. `event_id` has no index: it is looked for from a known `seq` on.
 CREATE TABLE audit_events (
