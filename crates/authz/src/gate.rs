@@ -4,7 +4,7 @@
 use crate::{Denied, Facts, hinge, person};
 use domain::{AgentCore, AgentState, Class, ConnectionCore, KillTarget, RunCore, Scope};
 use kernel::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub struct Question<'a> {
 }
 
 /// The answer's first word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Go on.
@@ -30,7 +30,7 @@ pub enum Outcome {
 }
 
 /// Which gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateName {
     /// The connection's minimum.
@@ -42,7 +42,7 @@ pub enum GateName {
 }
 
 /// One gate with what it wanted and what it found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gate {
     /// Which gate.
     pub gate: GateName,
@@ -55,7 +55,7 @@ pub struct Gate {
 }
 
 /// Why a dispatch is blocked. Codes are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A kill switch is set.

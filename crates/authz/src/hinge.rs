@@ -58,18 +58,24 @@ pub struct Offer {
     pub trust: u8,
 }
 
+/// Everything the agent's trust depends on.
+pub fn trust_facts<'a>(
+    facts: &'a impl Facts,
+    agent: &AgentCore,
+    now: Timestamp,
+) -> trust::Facts<'a> {
+    trust::Facts {
+        state: agent.state,
+        method: agent.method,
+        credential_since: facts.credential_since(agent, now),
+        owner_active: person::stands(facts, agent.owner.0),
+        events: facts.trust_events(agent.id),
+    }
+}
+
 /// The agent's trust now.
 pub fn trust_now(facts: &impl Facts, agent: &AgentCore, now: Timestamp) -> u8 {
-    trust::score(
-        trust::Facts {
-            state: agent.state,
-            method: agent.method,
-            credential_since: facts.credential_since(agent, now),
-            owner_active: person::stands(facts, agent.owner.0),
-            events: facts.trust_events(agent.id),
-        },
-        now,
-    )
+    trust::score(trust_facts(facts, agent, now), now)
 }
 
 /// Whether the agent may act at all: organization, agent, owner, sponsor and kill switches, in that order.

@@ -1,7 +1,7 @@
 //! Agents: who answers for them, how far they may ever reach, and how they prove who they are.
 //! What an agent holds at a moment is not here; it is computed where it is used.
 
-use crate::{Change, Entity, GrantId, Owner, ScopeGrant, Table};
+use crate::{Change, Entity, GrantId, Owner, Principal, ScopeGrant, Table};
 use kernel::{Connection, Id, Timestamp, User};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,9 @@ pub struct Agent {
     pub model_digest: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// Who suspended it, while it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<Principal>,
 }
 
 impl AgentCore {

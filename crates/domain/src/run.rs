@@ -98,6 +98,9 @@ pub struct Run {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Whether a dispatch that was allowed made it; only such a run may raise trust (TRU-7).
+    #[serde(default)]
+    pub dispatched: bool,
 }
 
 impl Entity for Run {

@@ -165,6 +165,18 @@ impl Cx {
         for (stream, act) in acts {
             entries.push((stream, self.prepare(stream, act).await?));
         }
+        self.commit_prepared(instance, entries, run).await
+    }
+
+    /// Writes with entries that are ready already, in this order; the first takes the changes of its stream.
+    ///
+    /// # Errors
+    /// As `commit`.
+    pub async fn commit_prepared<T, F>(&self, instance: bool, entries: Vec<(Stream, Prepared)>, run: F) -> Result<Done<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Refusal> + Send + Sync + 'static,
+    {
         let plan = self.plan(instance, entries.first().map_or(Stream::INSTANCE, |(stream, _)| *stream));
         let keeps_answer = plan.idempotency.is_some();
         let closure = move |tx: &mut Tx<'_>| {

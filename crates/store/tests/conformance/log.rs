@@ -25,6 +25,7 @@ fn run(n: u8, state: RunState) -> Run {
         lease_seconds: None,
         created_at: Timestamp::from_seconds(1),
         ended_at: None,
+        dispatched: false,
     }
 }
 
