@@ -77,8 +77,14 @@ pub(crate) fn belongs<E: Entity>(stream: Stream) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// PostgreSQL cannot look inside JSON with an escaped NUL anywhere: one such row would make a list unreadable.
 fn body<E: Entity>(entity: &E) -> Result<String, StoreError> {
-    serde_json::to_string(entity).map_err(|error| StoreError::Value(error.to_string()))
+    let text =
+        serde_json::to_string(entity).map_err(|error| StoreError::Value(error.to_string()))?;
+    if text.replace("\\\\", "").contains("\\u0000") {
+        return Err(StoreError::Value("take out the NUL character".into()));
+    }
+    Ok(text)
 }
 
 fn decode<E: Entity>(row: Row) -> Result<Versioned<E>, StoreError> {

@@ -107,6 +107,7 @@ impl From<StoreError> for Refusal {
                 Code::StorageUnavailable
             }
             StoreError::Overloaded => Code::Overloaded,
+            StoreError::Value(_) => Code::InvalidInput,
             _ => Code::Internal,
         };
         Self::new(code, error.to_string())

@@ -173,8 +173,7 @@ pub struct CheckpointRow {
     pub note: String,
 }
 
-const CHECKPOINTS: &str =
-    "SELECT stream, size, time, note FROM checkpoint WHERE stream = $1 ORDER BY size DESC LIMIT $2";
+const CHECKPOINTS: &str = "SELECT stream, size, time, note FROM checkpoint WHERE stream = $1 ORDER BY size DESC, time DESC LIMIT $2";
 const SAVE: &str = "INSERT INTO checkpoint (stream, size, time, note) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
 /// The newest checkpoints, newest first.
@@ -197,7 +196,7 @@ pub(crate) fn checkpoints(
     rows.into_iter().map(decode).collect()
 }
 
-/// Keeps a checkpoint; one of the same size that is there stays.
+/// Keeps a checkpoint; one of the same size and time that is there stays.
 pub(crate) fn save_checkpoint(
     conn: &mut dyn Conn,
     stream: Stream,

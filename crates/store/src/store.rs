@@ -182,7 +182,7 @@ impl Store {
         .await
     }
 
-    /// Keeps a signed checkpoint; one of the same size that is there stays.
+    /// Keeps a signed checkpoint; one of the same size and time that is there stays.
     ///
     /// # Errors
     /// When the database fails.

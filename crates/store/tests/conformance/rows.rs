@@ -83,7 +83,7 @@ pub async fn keys_and_texts_are_compared_byte_by_byte(world: World) {
     };
     world.store.commit(Plan::new(org), run).await.unwrap();
     let found =
-        |reader: &mut store::Reader<'_>, name: &str| reader.claimed(org, "agent.name", name);
+        move |reader: &mut store::Reader<'_>, name: &str| reader.claimed(org, "agent.name", name);
     let read = move |reader: &mut store::Reader<'_>| {
         let all: Result<Vec<_>, _> = names.iter().map(|name| found(reader, name)).collect();
         Ok((
@@ -139,7 +139,12 @@ fn organization(n: u8, name: &str, state: OrganizationState, parent: Option<u8>)
 pub async fn a_filter_compares_members_as_text(world: World) {
     let instance = Stream::INSTANCE;
     let rows = [
-        organization(1, "One '\" \0 \u{1f600}", OrganizationState::Active, None),
+        organization(
+            1,
+            "One '\" \\u0000 \u{1f600}",
+            OrganizationState::Active,
+            None,
+        ),
         organization(2, "two", OrganizationState::Suspended, None),
         organization(3, "true", OrganizationState::Active, Some(1)),
     ];
@@ -151,6 +156,10 @@ pub async fn a_filter_compares_members_as_text(world: World) {
         tx.entry(instance, entry.clone())
     };
     world.store.commit(Plan::new(instance), run).await.unwrap();
+    let nul = organization(4, "\\\0", OrganizationState::Active, None);
+    let put = move |tx: &mut Tx<'_>| tx.put(instance, &nul);
+    let refused = world.store.commit(Plan::new(instance), put).await;
+    assert_eq!(code(refused), Code::InvalidInput);
     let find = |path: &'static str, text: &str| {
         let query = Query {
             limit: 9,
