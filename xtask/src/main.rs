@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask test`, `tidy` and `generate`. Development only.
+//! The project's own commands: `cargo xtask test`, `tidy`, `bench` and `generate`. Development only.
 //! Nothing of the product depends on this crate, and it depends on no crate of the product.
 
+mod bench;
 mod generate;
 mod house;
 mod install;
@@ -27,6 +28,8 @@ enum Task {
     Test(test::Options),
     /// Check the repository against its own rules
     Tidy,
+    /// Measure rates, start and memory of the release build
+    Bench(bench::Options),
     /// Write the generated files again
     Generate,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Test(options) => test::run(&root, &options),
         Task::Tidy => tidy::run(&root),
+        Task::Bench(options) => bench::run(&root, &options),
         Task::Generate => generate::run(&root),
     };
     match done {

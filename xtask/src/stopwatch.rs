@@ -8,6 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+/// How long something took.
+pub fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
+    let start = now();
+    let value = work()?;
+    Ok((value, start.elapsed()))
+}
+
 /// Seconds per step, read from `xtask/budget.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
