@@ -7,14 +7,15 @@ use service::{Erased, Meta, Method};
 use std::sync::Arc;
 
 /// Verbs that take something away from somebody.
-const DESTRUCTIVE: [&str; 9] = [
+const DESTRUCTIVE: [&str; 10] = [
     "cancel",
     "deactivate",
     "delete",
     "end",
+    "kill",
+    "leave",
     "remove",
     "revoke",
-    "set-kill-switch",
     "suspend",
     "terminate",
 ];
@@ -64,8 +65,47 @@ fn hints(meta: &Meta) -> ToolAnnotations {
         .open_world(false)
 }
 
+/// By the words of the operation's name, such as `agents.revoke`.
 fn is_destructive(meta: &Meta) -> bool {
-    let verb = meta.name.rsplit('.').next().unwrap_or_default();
-    let takes_away = |word: &&str| verb.split(['_', '-']).next() == Some(word) || verb == *word;
-    meta.method == Method::Delete || (!meta.is_read() && DESTRUCTIVE.iter().any(takes_away))
+    let mut words = meta.name.split(['.', '_', '-']);
+    meta.method == Method::Delete
+        || (!meta.is_read() && words.any(|word| DESTRUCTIVE.contains(&word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hinted(name: &'static str, method: Method) -> (bool, bool, bool) {
+        let hints = hints(&Meta {
+            name,
+            method,
+            ..*service::OPERATIONS[0].meta()
+        });
+        let hint = |hint: Option<bool>| hint.unwrap();
+        (
+            hint(hints.read_only_hint),
+            hint(hints.destructive_hint),
+            hint(hints.idempotent_hint),
+        )
+    }
+
+    #[test]
+    fn hints_say_what_reads_what_takes_away_and_what_may_be_repeated() {
+        assert_eq!(hinted("agents.list", Method::Get), (true, false, true));
+        assert_eq!(
+            hinted("agents.register", Method::Post),
+            (false, false, false)
+        );
+        assert_eq!(hinted("agents.update", Method::Patch), (false, false, true));
+        assert_eq!(hinted("agents.revoke", Method::Post), (false, true, true));
+        assert_eq!(
+            hinted("kill_switches.set", Method::Put),
+            (false, true, true)
+        );
+        assert_eq!(
+            hinted("assignments.drop", Method::Delete),
+            (false, true, true)
+        );
+    }
 }

@@ -27,3 +27,4 @@ pub use operation::{Answer, Erased, Guard, Meta, Method, Operation, Target, pars
 pub use page::{Page, PageQuery};
 pub use platform::Platform;
 pub use registry::OPERATIONS;
+pub use store::{Options as StoreOptions, Store};

@@ -187,7 +187,9 @@ impl<O: Operation> Erased for Typed<O> {
         schemars::schema_for!(O::Input)
     }
     fn output_schema(&self) -> Schema {
-        schemars::schema_for!(O::Output)
+        // As it is written, not as it is read: a field that may be left out is not required.
+        let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+        settings.into_generator().into_root_schema_for::<O::Output>()
     }
     fn call<'a>(&'a self, cx: Cx, input: Value) -> BoxFuture<'a, Result<Answer>> {
         Box::pin(crate::pipeline::call::<O>(cx, input))
