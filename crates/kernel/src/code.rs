@@ -71,6 +71,8 @@ codes! {
     BodyTooLarge "body_too_large" 413 No;
     /// The body's content type is not the one this path takes.
     UnsupportedMediaType "unsupported_media_type" 415 No;
+    /// The request names a host that this server does not answer for.
+    Misdirected "misdirected" 421 No;
     /// The idempotency key was used with another body.
     IdempotencyMismatch "idempotency_mismatch" 422 No;
     /// A limit of the organization or of the caller is reached.

@@ -34,6 +34,18 @@ limits! {
     FORM_BYTES: usize = 64 * 1024, "bytes";
     /// Largest request head.
     HEAD_BYTES: usize = 32 * 1024, "bytes";
+    /// Most parameters of a query or a form.
+    PARAMETERS: usize = 64, "parameters";
+    /// Most connections that one listener holds at once.
+    CONNECTIONS: usize = 4_096, "connections";
+    /// How long a client may take to send a request's head, and again its body, or to take in some of an answer.
+    PATIENCE: Micros = Micros::seconds(10), "seconds";
+    /// How long requests in flight may go on after the server was told to stop.
+    DRAIN: Micros = Micros::seconds(20), "seconds";
+    /// How long a request waits for the revision it names in `Cardea-At-Least`.
+    AT_LEAST_WAIT: Micros = Micros::seconds(1), "seconds";
+    /// Longest idempotency key.
+    IDEMPOTENCY_KEY_CHARS: usize = 200, "characters";
     /// Longest token accepted by any verifier.
     TOKEN_BYTES: usize = 16 * 1024, "bytes";
     /// Deepest nesting of a JSON body.

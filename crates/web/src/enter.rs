@@ -1,0 +1,155 @@
+//! The outermost layer: host and path check, request id, access line, metrics, and the end of any panic.
+//! It never reads a body and never writes a raw path or query anywhere.
+
+use crate::{
+    answer,
+    arrival::Arrival,
+    door::Door,
+    host::{Hosts, is_plain_path},
+};
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use futures::FutureExt;
+use http::{HeaderValue, Method, header};
+use kernel::Code;
+use service::Error;
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+
+const REQUESTS: &str = "cardea_http_requests_total";
+const SECONDS: &str = "cardea_http_request_seconds";
+
+/// What the outermost layer checks against.
+pub(crate) struct Entrance {
+    pub door: Arc<Door>,
+    pub hosts: Hosts,
+}
+
+/// Says what the metrics mean; the recorder must be installed.
+pub(crate) fn describe_metrics() {
+    metrics::describe_counter!(REQUESTS, "HTTP requests by door, route and status.");
+    metrics::describe_histogram!(
+        SECONDS,
+        metrics::Unit::Seconds,
+        "Time to answer an HTTP request, by door and route."
+    );
+}
+
+/// Everything around every request.
+pub(crate) async fn enter(
+    State(entrance): State<Arc<Entrance>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let clock = &entrance.door.platform.clock;
+    let began = clock.boot();
+    let facts = Facts::of(&request);
+    let arrival = Arrival::of(&entrance.door, &request, facts.door);
+    let request_id = arrival.peer.request_id.clone();
+    let mut response = match admit(&entrance.hosts, &request) {
+        Err(error) => answer::problem(&error, &request_id),
+        Ok(()) => {
+            request.extensions_mut().insert(arrival);
+            match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+                Ok(response) => response,
+                Err(panic) => after_panic(&*panic, &request_id),
+            }
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    facts.record(
+        response.status().as_u16(),
+        clock.boot().since(began).get(),
+        &request_id,
+    );
+    response
+}
+
+fn admit(hosts: &Hosts, request: &Request) -> Result<(), Error> {
+    let path = request.uri().path();
+    let by_address = path == "/metrics" || path.starts_with("/health/");
+    if !hosts.answers(request.uri(), request.headers(), by_address) {
+        let detail = "this server does not answer for that host; use the configured public URL or `localhost`";
+        return Err(Error::new(Code::Misdirected, detail));
+    }
+    if is_plain_path(path) {
+        Ok(())
+    } else {
+        Err(answer::nothing_here())
+    }
+}
+
+/// The cause goes to the log only.
+fn after_panic(panic: &(dyn Any + Send), request_id: &str) -> Response {
+    let said = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(
+        request_id,
+        cause = said.unwrap_or("unknown"),
+        "a handler panicked"
+    );
+    answer::problem(&Error::internal("panic in a handler"), request_id)
+}
+
+/// What is written about a request: route templates and known names, never its own text.
+struct Facts {
+    method: &'static str,
+    door: &'static str,
+    route: Option<MatchedPath>,
+}
+
+impl Facts {
+    fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let door = door_of(route.as_ref().map_or("", MatchedPath::as_str));
+        Self {
+            method: known_method(request.method()),
+            door,
+            route,
+        }
+    }
+
+    fn record(&self, status: u16, micros: i64, request_id: &str) {
+        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        tracing::info!(target: "access", door = self.door, method = self.method, route, status, micros, request_id);
+        let label = metrics::SharedString::from(route.to_owned());
+        metrics::counter!(REQUESTS, "door" => self.door, "route" => label.clone(), "status" => status.to_string())
+            .increment(1);
+        let seconds = std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
+        metrics::histogram!(SECONDS, "door" => self.door, "route" => label).record(seconds);
+    }
+}
+
+fn door_of(route: &str) -> &'static str {
+    match route {
+        "" => "none",
+        _ if route.starts_with("/api/") => "api",
+        _ if route.starts_with("/o/{org}/mcp") => "mcp",
+        _ if route.starts_with("/o/") || route.starts_with("/.well-known/") => "oauth",
+        _ if route.starts_with("/health/") || route == "/metrics" => "health",
+        _ => "pages",
+    }
+}
+
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

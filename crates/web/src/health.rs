@@ -1,0 +1,50 @@
+//! What operators ask: whether the process lives, can answer and has started, and its metrics.
+//! Nothing here needs a credential, and nothing is recorded.
+
+use crate::{
+    answer,
+    door::{Door, Readiness},
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Prometheus text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(crate) fn routes() -> Router<Arc<Door>> {
+    Router::new()
+        .route(
+            "/health/live",
+            get(async || answer::json(200, &json!({ "status": "live" }))),
+        )
+        .route("/health/ready", get(ready))
+        .route("/health/startup", get(startup))
+        .route("/metrics", get(metrics))
+}
+
+async fn ready(State(door): State<Arc<Door>>) -> Response {
+    let readiness = (door.config.ready)();
+    let is_ready = readiness.is_ready();
+    let Readiness {
+        started,
+        lagging,
+        failing,
+    } = &readiness;
+    let status = if is_ready { "ready" } else { "not_ready" };
+    let body =
+        json!({ "status": status, "started": started, "lagging": lagging, "failing": failing });
+    answer::json(if is_ready { 200 } else { 503 }, &body)
+}
+
+async fn startup(State(door): State<Arc<Door>>) -> Response {
+    if (door.config.ready)().started {
+        answer::json(200, &json!({ "status": "started" }))
+    } else {
+        answer::json(503, &json!({ "status": "starting" }))
+    }
+}
+
+async fn metrics(State(door): State<Arc<Door>>) -> Response {
+    answer::bytes(200, METRICS_TYPE, (door.config.metrics)())
+}

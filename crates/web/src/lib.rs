@@ -1,0 +1,26 @@
+//! The HTTP doors: management API, OAuth endpoints, MCP mount, health and the set-up page. Doors read requests
+//! strictly and write answers; they decide nothing and hold no state of their own.
+
+mod answer;
+mod api;
+mod arrival;
+mod auth;
+mod body;
+mod door;
+mod enter;
+mod health;
+mod host;
+mod json;
+mod oauth;
+mod openapi;
+mod pages;
+mod patience;
+mod router;
+mod serve;
+mod tools;
+
+pub use arrival::Socket;
+pub use door::{Door, DoorConfig, Readiness};
+pub use openapi::openapi;
+pub use router::router;
+pub use serve::serve;

@@ -1,0 +1,98 @@
+//! The server: bounded connections, bounded heads, no patience with the slow, and an orderly end.
+//! It speaks HTTP/1.1; what is answered is the router's.
+
+use crate::{Socket, body::patience, patience::Patient};
+use axum::Router;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use kernel::limits;
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tower::Service;
+
+/// How long to wait before accepting again when the machine has no more descriptors.
+const BREATH: Duration = Duration::from_millis(50);
+/// Most headers of a request.
+const HEADERS: usize = 100;
+
+/// Serves until `shutdown` ends, then lets requests in flight finish for a while.
+///
+/// # Errors
+/// None at present: what goes wrong with one connection ends that connection.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = &mut shutdown => break,
+        };
+        if let Some((stream, peer, place)) = accepted {
+            tokio::spawn(connection(
+                stream,
+                peer,
+                router.clone(),
+                graceful.watcher(),
+                place,
+            ));
+        }
+    }
+    drop(listener);
+    let drain = Duration::from_secs(limits::DRAIN.as_seconds().unsigned_abs());
+    if timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not finish in time and were cut off");
+    }
+    Ok(())
+}
+
+/// Takes a connection once there is a place for it; until then it waits in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(cause) => {
+            tracing::warn!(%cause, "a connection could not be accepted");
+            sleep(BREATH).await;
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+    _place: OwnedSemaphorePermit,
+) {
+    // Answers are small and whole: waiting to fill a segment only delays them.
+    let _best_effort = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(Socket(peer));
+        router.clone().call(request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience())
+        .max_headers(HEADERS)
+        .max_header_size(limits::HEAD_BYTES)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+    if let Err(cause) = watcher.watch(served).await {
+        tracing::debug!(%cause, "a connection ended early");
+    }
+}
