@@ -12,7 +12,10 @@ pub(crate) fn text(field: &str, text: &str) -> Result<()> {
     if text.chars().count() <= limits::TEXT_CHARS {
         return Ok(());
     }
-    Err(Error::invalid(field, format!("must have at most {} characters", limits::TEXT_CHARS)))
+    Err(Error::invalid(
+        field,
+        format!("must have at most {} characters", limits::TEXT_CHARS),
+    ))
 }
 
 /// A display name as given, trimmed, and the form by which it is unique.

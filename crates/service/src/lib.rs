@@ -1,11 +1,16 @@
 //! Use cases: management operations, the authorization server, set-up and the log's services. No transport,
 //! no SQL: doors call in with plain data, and what is decided is decided on one view.
 
+pub mod access;
 mod audit;
+mod bounds;
 mod caller;
 pub mod checkpoint;
 mod cx;
+mod directory;
 mod error;
+mod keys;
+mod log;
 mod node;
 pub mod oauth;
 mod operation;
@@ -15,9 +20,11 @@ mod platform;
 mod registry;
 pub mod sealing;
 pub mod secret;
+mod settings;
 pub mod setup;
+mod tokens;
 
-pub use audit::{Act, Failures, SubjectKeys, Verb, new_subject_key};
+pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key};
 pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of, still};
 pub use cx::{Cx, Done, Envelope, Peer};
 pub use error::{Error, Result};

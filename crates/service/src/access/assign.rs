@@ -36,7 +36,12 @@ impl Operation for Assign {
         tool: Some("assign-role"),
         command: "role assign",
         status: 201,
-        ..Meta::write("role_assignments.create", Method::Post, "/orgs/{org}/role-assignments", Permission::RolesAssign)
+        ..Meta::write(
+            "role_assignments.create",
+            Method::Post,
+            "/orgs/{org}/role-assignments",
+            Permission::RolesAssign,
+        )
     };
     type Input = Input;
     type Output = Given;
@@ -56,10 +61,19 @@ impl Operation for Assign {
         let role = roles::named(cx, &input.role).await?;
         giving::may_give(cx, &role.core)?;
         let (stream, id) = (cx.stream()?, cx.id());
-        let core = AssignmentCore { id, subject: input.subject, role: role.core.id, expires_at: input.expires_at };
-        let after = json!({ "subject": core.subject, "role": core.role, "expires_at": core.expires_at });
+        let core = AssignmentCore {
+            id,
+            subject: input.subject,
+            role: role.core.id,
+            expires_at: input.expires_at,
+        };
+        let after =
+            json!({ "subject": core.subject, "role": core.role, "expires_at": core.expires_at });
         let act = Act::create("role_assignment.created").on(id).after(after);
-        let given = Assignment { core, created_at: now };
+        let given = Assignment {
+            core,
+            created_at: now,
+        };
         let write = move |tx: &mut Tx<'_>| {
             give(tx, stream, &given)?;
             Ok(Given::new(&given.core, role.name.clone(), given.created_at))
@@ -72,15 +86,34 @@ impl Operation for Assign {
 fn give(tx: &mut Tx<'_>, stream: Stream, given: &Assignment) -> Result<(), Refusal> {
     let core = &given.core;
     let gone = || Refusal::new(Code::NotFound, "no such user here");
-    let member = tx.get::<Membership>(stream, core.subject.bytes())?.ok_or_else(gone)?;
+    let member = tx
+        .get::<Membership>(stream, core.subject.bytes())?
+        .ok_or_else(gone)?;
     if member.value.core.state == MembershipState::Deactivated {
-        return Err(Refusal::new(Code::InvalidState, "this person was deactivated; add them again first"));
+        return Err(Refusal::new(
+            Code::InvalidState,
+            "this person was deactivated; add them again first",
+        ));
     }
     let now = tx.now();
-    let filter = vec![("core.subject", core.subject.to_string()), ("core.role", core.role.to_string())];
-    let same = tx.select::<Assignment>(stream, &Query { after: None, limit: usize::MAX, filter })?;
-    if same.iter().any(|row| row.value.core.expires_at.is_none_or(|end| end > now)) {
-        let detail = "this person has the role already; remove that assignment first to change when it ends";
+    let filter = vec![
+        ("core.subject", core.subject.to_string()),
+        ("core.role", core.role.to_string()),
+    ];
+    let same = tx.select::<Assignment>(
+        stream,
+        &Query {
+            after: None,
+            limit: usize::MAX,
+            filter,
+        },
+    )?;
+    if same
+        .iter()
+        .any(|row| row.value.core.expires_at.is_none_or(|end| end > now))
+    {
+        let detail =
+            "this person has the role already; remove that assignment first to change when it ends";
         return Err(Refusal::new(Code::AlreadyExists, detail).on("role"));
     }
     tx.insert(stream, given)

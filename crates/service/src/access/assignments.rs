@@ -42,7 +42,11 @@ impl Operation for ListAssignments {
         summary: "List who has which role",
         tool: Some("list-role-assignments"),
         command: "role assignments",
-        ..Meta::read("role_assignments.list", "/orgs/{org}/role-assignments", Permission::RolesRead)
+        ..Meta::read(
+            "role_assignments.list",
+            "/orgs/{org}/role-assignments",
+            Permission::RolesRead,
+        )
     };
     type Input = Input;
     type Output = Page<Given>;
@@ -53,19 +57,38 @@ impl Operation for ListAssignments {
 
     async fn run(cx: &Cx, input: Input) -> Result<Page<Given>> {
         let filter = filter(cx, &input).await?;
-        let page = PageQuery { limit: input.limit, cursor: input.cursor, total: input.total };
+        let page = PageQuery {
+            limit: input.limit,
+            cursor: input.cursor,
+            total: input.total,
+        };
         let list = format!("role-assignments {filter:?}");
         let (limit, after, stream) = (page.limit()?, page.after(cx, &list)?, cx.stream()?);
         let counted = page.total.unwrap_or(false);
         let read = cx.platform.store.read(stream, move |reader| {
-            let total = counted.then(|| reader.count::<Assignment>(stream, &filter)).transpose()?;
-            Ok((reader.list::<Assignment>(stream, &Query { after, limit: limit + 1, filter })?, total))
+            let total = counted
+                .then(|| reader.count::<Assignment>(stream, &filter))
+                .transpose()?;
+            Ok((
+                reader.list::<Assignment>(
+                    stream,
+                    &Query {
+                        after,
+                        limit: limit + 1,
+                        filter,
+                    },
+                )?,
+                total,
+            ))
         });
         let (rows, total) = read.await?;
         let names = roles::names(cx, rows.iter().map(|row| row.value.core.role).collect()).await?;
         let shown = rows.into_iter().map(|row| {
             let name = names.get(&row.value.core.role).cloned().unwrap_or_default();
-            (row.value.core.id.bytes(), Given::new(&row.value.core, name, row.value.created_at))
+            (
+                row.value.core.id.bytes(),
+                Given::new(&row.value.core, name, row.value.created_at),
+            )
         });
         Page::cut(cx, &list, limit, shown.collect(), total)
     }
@@ -73,7 +96,11 @@ impl Operation for ListAssignments {
 
 async fn filter(cx: &Cx, input: &Input) -> Result<Vec<(&'static str, String)>> {
     let mine = if cx.access() == Access::Own {
-        Some(cx.caller()?.user().ok_or_else(|| Error::denied(Permission::RolesRead.as_str()))?)
+        Some(
+            cx.caller()?
+                .user()
+                .ok_or_else(|| Error::denied(Permission::RolesRead.as_str()))?,
+        )
     } else {
         None
     };
@@ -81,6 +108,11 @@ async fn filter(cx: &Cx, input: &Input) -> Result<Vec<(&'static str, String)>> {
         Some(text) => Some(roles::named(cx, text).await?.core.id.to_string()),
         None => None,
     };
-    let subjects = [input.subject, mine].into_iter().flatten().map(|user| ("core.subject", user.to_string()));
-    Ok(subjects.chain(role.map(|role| ("core.role", role))).collect())
+    let subjects = [input.subject, mine]
+        .into_iter()
+        .flatten()
+        .map(|user| ("core.subject", user.to_string()));
+    Ok(subjects
+        .chain(role.map(|role| ("core.role", role)))
+        .collect())
 }

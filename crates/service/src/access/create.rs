@@ -1,10 +1,6 @@
 //! Making a role: a flat set of permissions and scopes, never more than its maker holds (RBAC-4).
 
-use super::{
-    giving,
-    list::RoleView,
-    roles::NAME_CLAIM,
-};
+use super::{giving, list::RoleView, roles::NAME_CLAIM};
 use crate::{
     Act, Cx, Error, Result, bounds,
     operation::{Meta, Method, Operation, Target},
@@ -39,7 +35,12 @@ impl Operation for CreateRole {
         tool: Some("create-role"),
         command: "role create",
         status: 201,
-        ..Meta::write("roles.create", Method::Post, "/orgs/{org}/roles", Permission::RolesCreate)
+        ..Meta::write(
+            "roles.create",
+            Method::Post,
+            "/orgs/{org}/roles",
+            Permission::RolesCreate,
+        )
     };
     type Input = Input;
     type Output = RoleView;
@@ -51,15 +52,35 @@ impl Operation for CreateRole {
     async fn run(cx: &Cx, input: Input) -> Result<RoleView> {
         let (name, key) = bounds::name("name", &input.name)?;
         let scopes = scopes(cx.view()?, input.scopes)?;
-        let gives = Held { all: input.permissions, scopes, ..Held::default() };
-        if let Some(permission) = input.permissions.iter().find(|permission| permission.is_instance()) {
-            let detail = format!("`{}` belongs to the instance; a role of an organization cannot give it", permission.as_str());
+        let gives = Held {
+            all: input.permissions,
+            scopes,
+            ..Held::default()
+        };
+        if let Some(permission) = input
+            .permissions
+            .iter()
+            .find(|permission| permission.is_instance())
+        {
+            let detail = format!(
+                "`{}` belongs to the instance; a role of an organization cannot give it",
+                permission.as_str()
+            );
             return Err(Error::invalid("permissions", detail));
         }
         giving::within(&cx.caller()?.held, &gives)?;
         let (stream, now) = (cx.stream()?, cx.platform.clock.now());
-        let core = RoleCore { id: cx.id(), builtin: None, permissions: gives.all, scopes: gives.scopes };
-        let role = Role { core, name, created_at: now };
+        let core = RoleCore {
+            id: cx.id(),
+            builtin: None,
+            permissions: gives.all,
+            scopes: gives.scopes,
+        };
+        let role = Role {
+            core,
+            name,
+            created_at: now,
+        };
         let after = json!({ "permissions": role.core.permissions, "scopes": role.core.scopes });
         let act = Act::create("role.created").on(role.core.id).after(after);
         let write = move |tx: &mut store::Tx<'_>| {
@@ -80,12 +101,22 @@ fn scopes(view: &View, mut wanted: Vec<ScopePattern>) -> Result<Vec<ScopePattern
     wanted.sort();
     wanted.dedup();
     if wanted.len() > limits::SCOPES {
-        return Err(Error::invalid("scopes", format!("must hold at most {} scopes", limits::SCOPES)));
+        return Err(Error::invalid(
+            "scopes",
+            format!("must hold at most {} scopes", limits::SCOPES),
+        ));
     }
-    let declared = |scope: &Scope| view.org.connections().any(|connection| connection.scopes.contains(scope));
+    let declared = |scope: &Scope| {
+        view.org
+            .connections()
+            .any(|connection| connection.scopes.contains(scope))
+    };
     for pattern in wanted.iter().filter(|pattern| !pattern.is_wild()) {
         if !Scope::parse(pattern.as_str()).is_ok_and(|scope| declared(&scope)) {
-            let detail = format!("no connection declares `{}`; declare it there first", pattern.as_str());
+            let detail = format!(
+                "no connection declares `{}`; declare it there first",
+                pattern.as_str()
+            );
             return Err(Error::invalid("scopes", detail));
         }
     }

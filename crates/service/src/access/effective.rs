@@ -73,15 +73,24 @@ impl Operation for EffectivePermissions {
         tool: Some("get-effective-permissions"),
         command: "user permissions",
         records: Some("user.permissions_read"),
-        ..Meta::read("users.effective_permissions", "/orgs/{org}/users/{id}/effective-permissions", Permission::UsersRead)
+        ..Meta::read(
+            "users.effective_permissions",
+            "/orgs/{org}/users/{id}/effective-permissions",
+            Permission::UsersRead,
+        )
     };
     type Input = Input;
     type Output = Output;
 
     fn target(input: &Input, view: &View, _: &Cx) -> Result<Target> {
-        view.membership(input.id).ok_or_else(|| Error::not_found("user"))?;
+        view.membership(input.id)
+            .ok_or_else(|| Error::not_found("user"))?;
         let owners = vec![Principal::User(input.id)];
-        Ok(Target::Thing { noun: "user", owners, read: Permission::UsersRead })
+        Ok(Target::Thing {
+            noun: "user",
+            owners,
+            read: Permission::UsersRead,
+        })
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
@@ -89,11 +98,19 @@ impl Operation for EffectivePermissions {
         let names = roles::names(cx, roles::of(view, input.id)).await?;
         let active = authz::stands(view, input.id);
         let current = |end: Option<Timestamp>| active && end.is_none_or(|end| end > view.now);
-        let given = view.org.assignments_of(input.id).filter(|given| current(given.expires_at));
+        let given = view
+            .org
+            .assignments_of(input.id)
+            .filter(|given| current(given.expires_at));
         let sources: Vec<(Held, Source)> = given
             .filter_map(|given| {
                 let name = names.get(&given.role).cloned().unwrap_or_default();
-                let source = Source { role: given.role, name, assignment: given.id, expires_at: given.expires_at };
+                let source = Source {
+                    role: given.role,
+                    name,
+                    assignment: given.id,
+                    expires_at: given.expires_at,
+                };
                 Some((view.org.role(given.role)?.held(), source))
             })
             .collect();
@@ -108,7 +125,11 @@ impl Operation for EffectivePermissions {
 }
 
 fn from(sources: &[(Held, Source)], gives: impl Fn(&Held) -> bool) -> Vec<Source> {
-    sources.iter().filter(|(held, _)| gives(held)).map(|(_, source)| source.clone()).collect()
+    sources
+        .iter()
+        .filter(|(held, _)| gives(held))
+        .map(|(_, source)| source.clone())
+        .collect()
 }
 
 fn permissions(sources: &[(Held, Source)]) -> Vec<HeldPermission> {
@@ -116,7 +137,11 @@ fn permissions(sources: &[(Held, Source)]) -> Vec<HeldPermission> {
         let reached = [(Reach::All, "all"), (Reach::Own, "own")];
         reached.into_iter().find_map(|(reach, name)| {
             let sources = from(sources, |held| held.has(*permission, reach));
-            let some = HeldPermission { permission: *permission, reach: name.into(), sources };
+            let some = HeldPermission {
+                permission: *permission,
+                reach: name.into(),
+                sources,
+            };
             (!some.sources.is_empty()).then_some(some)
         })
     };
@@ -124,10 +149,17 @@ fn permissions(sources: &[(Held, Source)]) -> Vec<HeldPermission> {
 }
 
 fn scopes(view: &View, sources: &[(Held, Source)]) -> Vec<HeldScope> {
-    let declared: BTreeSet<&Scope> = view.org.connections().flat_map(|connection| &connection.scopes).collect();
+    let declared: BTreeSet<&Scope> = view
+        .org
+        .connections()
+        .flat_map(|connection| &connection.scopes)
+        .collect();
     let held = declared.into_iter().map(|scope| {
         let sources = from(sources, |held| held.holds(scope));
-        HeldScope { scope: scope.clone(), sources }
+        HeldScope {
+            scope: scope.clone(),
+            sources,
+        }
     });
     held.filter(|scope| !scope.sources.is_empty()).collect()
 }

@@ -15,8 +15,16 @@ pub(crate) fn within(held: &Held, given: &Held) -> Result<()> {
     if held.includes(given) {
         return Ok(());
     }
-    let missing = given.all.minus(held.all).or(given.own.minus(held.all.or(held.own))).iter().next();
-    let unheld = given.scopes.iter().find(|scope| !held.every_scope && !held.scopes.iter().any(|mine| mine.includes(scope)));
+    let missing = given
+        .all
+        .minus(held.all)
+        .or(given.own.minus(held.all.or(held.own)))
+        .iter()
+        .next();
+    let unheld = given
+        .scopes
+        .iter()
+        .find(|scope| !held.every_scope && !held.scopes.iter().any(|mine| mine.includes(scope)));
     Err(match (missing, unheld) {
         (Some(permission), _) => beyond(permission.as_str()),
         (None, Some(scope)) => beyond(scope.as_str()),
@@ -26,7 +34,9 @@ pub(crate) fn within(held: &Held, given: &Held) -> Result<()> {
 
 /// The refusal to give what is not held.
 pub(crate) fn beyond(what: &str) -> Error {
-    let detail = format!("you do not hold `{what}` and cannot give it; leave it out or ask somebody who holds it");
+    let detail = format!(
+        "you do not hold `{what}` and cannot give it; leave it out or ask somebody who holds it"
+    );
     Error::new(Code::BeyondOwnPermissions, detail)
 }
 
@@ -50,13 +60,20 @@ pub(crate) fn may_give(cx: &Cx, role: &RoleCore) -> Result<()> {
 /// `beyond_own_permissions`, `sudo_required`.
 pub(crate) fn may_move_owners(cx: &Cx) -> Result<()> {
     let permission = Permission::RolesAssignOwner;
-    if cx.reaches(permission) == Access::All { cx.require_sudo() } else { Err(beyond(permission.as_str())) }
+    if cx.reaches(permission) == Access::All {
+        cx.require_sudo()
+    } else {
+        Err(beyond(permission.as_str()))
+    }
 }
 
 /// Whether somebody has the owner role, standing or not.
 pub(crate) fn is_owner(view: &View, user: Id<User>) -> bool {
     let owner = view.org.builtin(Builtin::Owner).map(|role| role.id);
-    let mut given = view.org.assignments_of(user).filter(|given| given.expires_at.is_none_or(|end| end > view.now));
+    let mut given = view
+        .org
+        .assignments_of(user)
+        .filter(|given| given.expires_at.is_none_or(|end| end > view.now));
     given.any(|given| Some(given.role) == owner)
 }
 
@@ -70,7 +87,10 @@ mod tests {
             all: all.iter().copied().collect(),
             own: own.iter().copied().collect(),
             every_scope: false,
-            scopes: scopes.iter().map(|text| ScopePattern::parse(text).unwrap()).collect(),
+            scopes: scopes
+                .iter()
+                .map(|text| ScopePattern::parse(text).unwrap())
+                .collect(),
         }
     }
 
@@ -79,15 +99,29 @@ mod tests {
         use Permission as P;
         let mine = held(&[P::AgentsRead], &[P::AgentsCreate], &["orders:*"]);
         let code = |given: &Held| within(&mine, given).map_err(|error| error.code);
-        assert_eq!(code(&held(&[P::AgentsRead], &[P::AgentsCreate], &["orders:read", "orders:*"])), Ok(()));
-        assert_eq!(code(&held(&[], &[P::AgentsRead], &[])), Ok(()), "everything covers one's own");
+        assert_eq!(
+            code(&held(
+                &[P::AgentsRead],
+                &[P::AgentsCreate],
+                &["orders:read", "orders:*"]
+            )),
+            Ok(())
+        );
+        assert_eq!(
+            code(&held(&[], &[P::AgentsRead], &[])),
+            Ok(()),
+            "everything covers one's own"
+        );
         for beyond in [
             held(&[P::AgentsCreate], &[], &[]),
             held(&[P::UsersRead], &[], &[]),
             held(&[], &[P::UsersRead], &[]),
             held(&[], &[], &["*:read"]),
             held(&[], &[], &["invoices:read"]),
-            Held { every_scope: true, ..Held::default() },
+            Held {
+                every_scope: true,
+                ..Held::default()
+            },
         ] {
             assert_eq!(code(&beyond), Err(Code::BeyondOwnPermissions), "{beyond:?}");
         }
@@ -101,9 +135,23 @@ mod tests {
                 let by_hand = gives.all.within(holds.all)
                     && gives.own.within(holds.all.or(holds.own))
                     && (holds.every_scope || !gives.every_scope);
-                assert_eq!(within(&holds, &gives).is_ok(), by_hand, "{giver:?} gives {given:?}");
+                assert_eq!(
+                    within(&holds, &gives).is_ok(),
+                    by_hand,
+                    "{giver:?} gives {given:?}"
+                );
             }
-            assert!(within(&Held::default(), &Held { all: Permissions::NONE, ..giver.held() }).is_ok() == (giver.held().own.is_empty() && !giver.held().every_scope));
+            assert!(
+                within(
+                    &Held::default(),
+                    &Held {
+                        all: Permissions::NONE,
+                        ..giver.held()
+                    }
+                )
+                .is_ok()
+                    == (giver.held().own.is_empty() && !giver.held().every_scope)
+            );
         }
         assert!(within(&Builtin::Administrator.held(), &Builtin::Owner.held()).is_err());
     }

@@ -84,7 +84,11 @@ impl Operation for ListRoles {
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Page<RoleView>> {
-        let page = PageQuery { limit: input.limit, cursor: input.cursor, total: input.total };
+        let page = PageQuery {
+            limit: input.limit,
+            cursor: input.cursor,
+            total: input.total,
+        };
         let (limit, after, stream) = (page.limit()?, page.after(cx, "roles")?, cx.stream()?);
         let mine = (cx.access() == Access::Own).then(|| mine(cx)).transpose()?;
         let counted = page.total.unwrap_or(false);
@@ -94,17 +98,42 @@ impl Operation for ListRoles {
             .read(stream, move |reader| match mine {
                 Some(ids) => {
                     let total = u64::try_from(ids.len()).ok();
-                    let left = ids.into_iter().filter(|id| after.is_none_or(|after| id.bytes() > after)).take(limit + 1);
-                    let rows = left.map(|id| reader.get::<Role>(stream, id.bytes())).collect::<Result<Vec<_>, _>>()?;
-                    Ok((rows.into_iter().flatten().collect(), total.filter(|_| counted)))
+                    let left = ids
+                        .into_iter()
+                        .filter(|id| after.is_none_or(|after| id.bytes() > after))
+                        .take(limit + 1);
+                    let rows = left
+                        .map(|id| reader.get::<Role>(stream, id.bytes()))
+                        .collect::<Result<Vec<_>, _>>()?;
+                    Ok((
+                        rows.into_iter().flatten().collect(),
+                        total.filter(|_| counted),
+                    ))
                 }
                 None => {
-                    let total = counted.then(|| reader.count::<Role>(stream, &[])).transpose()?;
-                    Ok((reader.list::<Role>(stream, &Query { after, limit: limit + 1, filter: Vec::new() })?, total))
+                    let total = counted
+                        .then(|| reader.count::<Role>(stream, &[]))
+                        .transpose()?;
+                    Ok((
+                        reader.list::<Role>(
+                            stream,
+                            &Query {
+                                after,
+                                limit: limit + 1,
+                                filter: Vec::new(),
+                            },
+                        )?,
+                        total,
+                    ))
                 }
             })
             .await?;
-        let items = rows.into_iter().map(|row| (row.value.core.id.bytes(), RoleView::new(row.value, row.version)));
+        let items = rows.into_iter().map(|row| {
+            (
+                row.value.core.id.bytes(),
+                RoleView::new(row.value, row.version),
+            )
+        });
         Page::cut(cx, "roles", limit, items.collect(), total)
     }
 }
@@ -112,5 +141,7 @@ impl Operation for ListRoles {
 fn mine(cx: &Cx) -> Result<Vec<Id<kernel::Role>>> {
     let user = cx.caller()?.user();
     let view = cx.view()?;
-    Ok(user.map(|user| roles::of(view, user).into_iter().collect()).unwrap_or_default())
+    Ok(user
+        .map(|user| roles::of(view, user).into_iter().collect())
+        .unwrap_or_default())
 }

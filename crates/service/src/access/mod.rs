@@ -45,7 +45,19 @@ pub struct Given {
 
 impl Given {
     fn new(core: &AssignmentCore, role_name: String, created_at: Timestamp) -> Self {
-        let AssignmentCore { id, subject, role, expires_at } = *core;
-        Self { id, subject, role, role_name, expires_at, created_at }
+        let AssignmentCore {
+            id,
+            subject,
+            role,
+            expires_at,
+        } = *core;
+        Self {
+            id,
+            subject,
+            role,
+            role_name,
+            expires_at,
+            created_at,
+        }
     }
 }

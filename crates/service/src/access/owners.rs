@@ -7,7 +7,8 @@ use kernel::{Code, Id, Role, User};
 use live::View;
 use store::{Query, Refusal, Tx};
 
-const LAST: &str = "it would leave the organization without an owner; make somebody else an owner first";
+const LAST: &str =
+    "it would leave the organization without an owner; make somebody else an owner first";
 
 /// What an act takes away.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,9 @@ impl Leaving {
 /// # Errors
 /// `last_owner` when nobody would be left.
 pub(crate) fn after(view: &View, leaving: Leaving) -> Result<Option<Id<Role>>> {
-    let Some(owner) = view.org.builtin(Builtin::Owner).map(|role| role.id) else { return Ok(None) };
+    let Some(owner) = view.org.builtin(Builtin::Owner).map(|role| role.id) else {
+        return Ok(None);
+    };
     // Everybody who stands is a member, so their assignments are all that count.
     let standing = authz::Facts::members(view).filter(|user| authz::stands(view, *user));
     let given = standing.flat_map(|user| view.org.assignments_of(user));
@@ -44,7 +47,11 @@ pub(crate) fn after(view: &View, leaving: Leaving) -> Result<Option<Id<Role>>> {
 }
 
 /// How many owners without an end are left, when the act takes one away. `given` are assignments of active people.
-fn takes_owner<'a>(given: impl Iterator<Item = &'a AssignmentCore>, owner: Id<Role>, leaving: Leaving) -> Option<usize> {
+fn takes_owner<'a>(
+    given: impl Iterator<Item = &'a AssignmentCore>,
+    owner: Id<Role>,
+    leaving: Leaving,
+) -> Option<usize> {
     let owners = given.filter(|given| given.role == owner && given.expires_at.is_none());
     let (gone, left): (Vec<_>, Vec<_>) = owners.partition(|given| leaving.takes(given));
     (!gone.is_empty()).then_some(left.len())
@@ -56,8 +63,19 @@ fn takes_owner<'a>(given: impl Iterator<Item = &'a AssignmentCore>, owner: Id<Ro
 /// `last_owner`.
 pub(crate) fn one_remains(tx: &mut Tx<'_>, stream: Stream, owner: Id<Role>) -> Result<(), Refusal> {
     let filter = vec![("core.role", owner.to_string())];
-    let given = tx.select::<Assignment>(stream, &Query { after: None, limit: usize::MAX, filter })?;
-    for core in given.into_iter().map(|row| row.value.core).filter(|core| core.expires_at.is_none()) {
+    let given = tx.select::<Assignment>(
+        stream,
+        &Query {
+            after: None,
+            limit: usize::MAX,
+            filter,
+        },
+    )?;
+    for core in given
+        .into_iter()
+        .map(|row| row.value.core)
+        .filter(|core| core.expires_at.is_none())
+    {
         let member = tx.get::<Membership>(stream, core.subject.bytes())?;
         if member.is_some_and(|row| row.value.core.state == MembershipState::Active) {
             return Ok(());
@@ -83,12 +101,24 @@ mod tests {
     #[test]
     fn an_owner_with_an_end_does_not_keep_an_organization() {
         let owner = Id::from_bytes([1; 16]);
-        let all = [given(1, 1, 1, false), given(2, 2, 1, true), given(3, 2, 2, false)];
+        let all = [
+            given(1, 1, 1, false),
+            given(2, 2, 1, true),
+            given(3, 2, 2, false),
+        ];
         let asked = |leaving| takes_owner(all.iter(), owner, leaving);
         assert_eq!(asked(Leaving::Person(Id::from_bytes([1; 16]))), Some(0));
         assert_eq!(asked(Leaving::Assignment(Id::from_bytes([1; 16]))), Some(0));
-        assert_eq!(asked(Leaving::Person(Id::from_bytes([2; 16]))), None, "a temporary owner may go");
-        assert_eq!(asked(Leaving::Assignment(Id::from_bytes([3; 16]))), None, "another role");
+        assert_eq!(
+            asked(Leaving::Person(Id::from_bytes([2; 16]))),
+            None,
+            "a temporary owner may go"
+        );
+        assert_eq!(
+            asked(Leaving::Assignment(Id::from_bytes([3; 16]))),
+            None,
+            "another role"
+        );
     }
 
     #[test]

@@ -59,23 +59,37 @@ impl Operation for Unassign {
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
         let (view, stream, id) = (cx.view()?, cx.stream()?, input.id);
-        let given = view.org.assignment(id).ok_or_else(|| Error::not_found("role assignment"))?;
-        if view.org.builtin(Builtin::Owner).is_some_and(|owner| owner.id == given.role) {
+        let given = view
+            .org
+            .assignment(id)
+            .ok_or_else(|| Error::not_found("role assignment"))?;
+        if view
+            .org
+            .builtin(Builtin::Owner)
+            .is_some_and(|owner| owner.id == given.role)
+        {
             giving::may_move_owners(cx)?;
         }
         let owner = owners::after(view, Leaving::Assignment(id))?;
-        let before = json!({ "subject": given.subject, "role": given.role, "expires_at": given.expires_at });
+        let before =
+            json!({ "subject": given.subject, "role": given.role, "expires_at": given.expires_at });
         let act = Act::delete("role_assignment.deleted").on(id).before(before);
         let expected = cx.envelope.if_match;
         let write = move |tx: &mut store::Tx<'_>| {
             let gone = || Refusal::new(Code::NotFound, "no such role assignment here");
             let given = tx.get::<Assignment>(stream, id.bytes())?.ok_or_else(gone)?;
             if expected.is_some_and(|expected| expected != given.version) {
-                return Err(Refusal::new(Code::VersionMismatch, "it changed meanwhile; read it again"));
+                return Err(Refusal::new(
+                    Code::VersionMismatch,
+                    "it changed meanwhile; read it again",
+                ));
             }
             tx.remove(stream, &given.value)?;
             owner.map_or(Ok(()), |owner| owners::one_remains(tx, stream, owner))?;
-            Ok(Output { id, removed_at: tx.now() })
+            Ok(Output {
+                id,
+                removed_at: tx.now(),
+            })
         };
         Ok(cx.commit(act, write).await?.value)
     }

@@ -1,0 +1,7 @@
+//! Signing keys of an organization: showing them and letting a new one take over. Private halves are never shown.
+
+mod list;
+mod rotate;
+
+pub use list::ListKeys;
+pub use rotate::RotateKeys;

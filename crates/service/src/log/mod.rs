@@ -1,0 +1,14 @@
+//! Reading the log: entries with their place and hashes, signed checkpoints, and proofs that an entry is in the
+//! log and that a later log continues an earlier one (AUD-3). Nothing here writes but the record of the reading.
+
+mod checkpoint;
+mod consistency;
+mod events;
+mod inclusion;
+mod leaves;
+mod open;
+
+pub use checkpoint::ReadCheckpoint;
+pub use consistency::ProveConsistency;
+pub use events::ListEvents;
+pub use inclusion::ProveInclusion;
