@@ -11,50 +11,20 @@ mod finish;
 mod fixture;
 mod positions;
 mod revisions;
+mod row;
 #[cfg(test)]
 mod tests;
 
 use super::{FIRST_PREVIOUS, digest, entry_hash};
 pub use claims::{Claims, Kept};
 use collect::Findings;
+use columns::{Seen, Shown};
 use finding::range;
 pub use finding::{Fault, Finding, Report};
 pub use finish::{Against, HeadRow};
 pub use positions::Positions;
+pub use row::Row;
 use std::collections::BTreeMap;
-
-/// One row of the log's table, as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its place among the rows of all streams, where the source has one.
-    pub position: Option<u64>,
-    /// The stream's sixteen bytes.
-    pub stream: [u8; 16],
-    /// Its number in the stream, from 1.
-    pub seq: u64,
-    /// Microseconds since 1970, UTC.
-    pub time: i64,
-    /// The entry's identifier.
-    pub event_id: [u8; 16],
-    /// The revision of the state that it led to, when it changed state.
-    pub state_rev: Option<u64>,
-    /// The entry's type.
-    pub kind: String,
-    /// The principal in text.
-    pub actor: String,
-    /// The resource in text.
-    pub resource: Option<String>,
-    /// The agent of an issued token.
-    pub agent: Option<[u8; 16]>,
-    /// The lineage of an issued token, eight bytes a grant.
-    pub lineage: Option<Vec<u8>>,
-    /// The end of an issued token, microseconds since 1970, UTC.
-    pub expires_at: Option<i64>,
-    /// The canonical body.
-    pub body: Vec<u8>,
-    /// The entry's hash.
-    pub hash: [u8; 32],
-}
 
 /// How far to look, and at what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,19 +83,32 @@ impl Verifier {
 
     /// Looks at the next row. Rows come in the order of their numbers, or of their positions.
     pub fn row(&mut self, row: &Row) {
-        let digest = digest(&row.body);
+        let seen = columns::see(row, self.options.deep, &mut self.buffer);
+        self.place(row, &seen);
+    }
+
+    /// Looks at the next rows, on all processors when there are thousands of them.
+    pub fn rows(&mut self, rows: &[Row]) {
+        let seen = columns::see_all(rows, self.options.deep);
+        for (row, seen) in rows.iter().zip(&seen) {
+            self.place(row, seen);
+        }
+    }
+
+    fn place(&mut self, row: &Row, seen: &Seen) {
+        let digest = &seen.digest;
         if row.stream != self.stream {
             self.findings.changed(row.seq, "stream is another");
         }
         if row.seq == self.next {
-            self.append(row, &digest);
-        } else if self.follows(row, &digest).is_some() {
+            self.append(row, seen);
+        } else if self.follows(row, digest).is_some() {
             let what = "sequence number is not the one that was hashed";
             self.findings.changed(self.next, what);
-            self.append(row, &digest);
+            self.append(row, seen);
         } else if row.seq > self.next {
             self.pass_over(row.seq);
-            self.append(row, &digest);
+            self.append(row, seen);
         } else {
             self.misplaced(row);
         }
@@ -141,7 +124,8 @@ impl Verifier {
         known.find(|before| self.hash(row, digest, before) == row.hash)
     }
 
-    fn append(&mut self, row: &Row, digest: &[u8; 32]) {
+    fn append(&mut self, row: &Row, seen: &Seen) {
+        let digest = &seen.digest;
         let linked = self.follows(row, digest);
         let before = linked.or_else(|| self.before.first().copied());
         self.settle(before);
@@ -154,8 +138,9 @@ impl Verifier {
             self.before.push(self.hash(row, digest, &before));
         }
         self.admit(row, self.next);
-        if self.options.deep {
-            self.deep(row, broken.is_none());
+        if let Some(shown) = &seen.shown {
+            self.order(row);
+            self.deep(row, shown, broken.is_none());
         }
         self.time = broken.is_none().then_some(row.time);
         self.next = self.next.saturating_add(1);
@@ -175,21 +160,24 @@ impl Verifier {
         }
     }
 
-    fn deep(&mut self, row: &Row, sound: bool) {
-        self.order(row);
-        if !sound {
-            return;
-        }
-        match columns::differing(row, self.time, &mut self.buffer) {
-            Ok(columns) => {
-                for what in columns {
-                    self.findings.changed(self.next, what);
+    /// What a body says counts only if it is the body that was hashed.
+    fn deep(&mut self, row: &Row, shown: &Shown, sound: bool) {
+        let seq = self.next;
+        match shown {
+            _ if !sound => {}
+            Ok((own, wrong)) => {
+                if !columns::timed(row.time, *own, self.time) {
+                    let what = "time is not the later of its own and the one before";
+                    self.findings.changed(seq, what);
                 }
+                wrong
+                    .iter()
+                    .for_each(|what| self.findings.changed(seq, what));
             }
-            Err(why) => self.findings.push(Fault::Unreadable {
-                seq: self.next,
-                why,
-            }),
+            Err(why) => {
+                let why = why.clone();
+                self.findings.push(Fault::Unreadable { seq, why });
+            }
         }
     }
 

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 
 const VERSION: u32 = 1;
+/// How many rows are looked at together.
+const BATCH: usize = 4_096;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +130,7 @@ pub fn verify(input: impl BufRead, mut claims: Claims, deep: bool) -> Result<Rep
     let span = Some((manifest.from, manifest.to));
     let mut verifier = Verifier::new(stream.bytes(), Options { deep, span });
     let wrong = "an entry or the checkpoint";
+    let mut batch = Vec::with_capacity(BATCH);
     while lines.advance()? {
         if let Some(last) = lines.parse::<Last>() {
             if let Some(note) = &last.checkpoint {
@@ -136,6 +139,7 @@ pub fn verify(input: impl BufRead, mut claims: Claims, deep: bool) -> Result<Rep
             if lines.advance()? {
                 return Err(lines.wrong("the end"));
             }
+            verifier.rows(&batch);
             let claims = &claims;
             return Ok(verifier.finish(Against {
                 head: None,
@@ -144,7 +148,11 @@ pub fn verify(input: impl BufRead, mut claims: Claims, deep: bool) -> Result<Rep
             }));
         }
         let line = lines.parse::<Line>().ok_or(lines.wrong(wrong))?;
-        verifier.row(&line.row(stream).ok_or(lines.wrong(wrong))?);
+        batch.push(line.row(stream).ok_or(lines.wrong(wrong))?);
+        if batch.len() == BATCH {
+            verifier.rows(&batch);
+            batch.clear();
+        }
     }
     Err(lines.wrong("the checkpoint"))
 }

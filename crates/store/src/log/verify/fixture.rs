@@ -180,7 +180,7 @@ impl Log {
 
     pub(crate) fn verify(&self, deep: bool) -> Report {
         let mut verifier = Verifier::new(STREAM, Options { deep, span: None });
-        self.rows.iter().for_each(|row| verifier.row(row));
+        verifier.rows(&self.rows);
         verifier.finish(Against {
             head: Some(self.head.clone()),
             claims: &self.claims(),

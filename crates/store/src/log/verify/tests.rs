@@ -1,6 +1,8 @@
 //! Every change to a log is found and located; a log as it was written is not complained of.
 
-use super::fixture::{Log, STREAM, entry, key, log, note, row};
+mod held;
+
+use super::fixture::{Log, STREAM, entry, log, row};
 use super::*;
 use crate::log::Frontier;
 use proptest::prelude::*;
@@ -15,7 +17,7 @@ fn told(report: &Report) -> Vec<String> {
 
 fn located(report: &Report, seq: u64) -> bool {
     report.exit_code() == 1
-        && report.findings.len() <= 4
+        && report.findings.len() <= 6
         && report.findings.iter().any(|finding| match finding.fault {
             Fault::Changed { seq: from, to, .. } => (from..=to).contains(&seq),
             ref fault => fault.seq() == Some(seq),
@@ -68,7 +70,7 @@ fn a_whole_log_is_whole() {
 #[test]
 fn every_column_of_every_row_is_checked() {
     for column in 0..COLUMNS {
-        for at in (column % 5..SMALL.rows.len()).step_by(5) {
+        for at in (column % 11..SMALL.rows.len()).step_by(11) {
             let mut log = SMALL.clone();
             change(&mut log.rows[at], column, at * 7, 1 + (at % 255) as u8);
             let report = log.verify(true);
@@ -89,16 +91,17 @@ fn every_column_of_every_row_is_checked() {
 
 #[test]
 fn every_position_is_checked() {
-    for at in 0..SMALL.rows.len() {
-        for to in [0, 1, 60, 1_000] {
-            let mut log = SMALL.clone();
+    let small = log(24);
+    for at in 0..small.rows.len() {
+        for to in [0, 1, 12, 1_000] {
+            let mut log = small.clone();
             if log.rows[at].position.replace(to) == Some(to) {
                 continue;
             }
             let mut positions = Positions::new();
             log.rows.iter().for_each(|row| positions.row(row));
             assert!(!positions.finish().is_empty(), "{at} to {to}");
-            let inside = to < 120 || at < 119;
+            let inside = to < 24 || at < 23;
             assert!(
                 !inside || log.verify_rows().exit_code() == 1,
                 "{at} to {to}"
@@ -239,106 +242,4 @@ proptest! {
         prop_assert!(report.exit_code() == 1 && bad(&report), "{:?}", told(&report));
         prop_assert_eq!(report.findings.len(), 1);
     }
-}
-
-#[test]
-fn the_head_is_checked() {
-    let changes: [fn(&mut HeadRow); 5] = [
-        |head| head.seq -= 1,
-        |head| head.hash[3] ^= 1,
-        |head| head.time += 1,
-        |head| head.frontier[20] ^= 1,
-        |head| head.state_rev += 1,
-    ];
-    for change in changes {
-        let mut log = SMALL.clone();
-        change(&mut log.head);
-        let report = log.verify(true);
-        assert_eq!(report.findings.len(), 1, "{:?}", told(&report));
-        assert!(matches!(
-            report.findings[0].fault,
-            Fault::HeadMismatch { .. }
-        ));
-    }
-}
-
-#[test]
-fn the_feed_is_checked() {
-    for at in 0..SMALL.feed.len() {
-        let mut log = SMALL.clone();
-        let (_, seq) = log.feed[at];
-        log.feed[at].0 += 1;
-        assert!(
-            located(&log.verify(true), seq),
-            "{:?}",
-            told(&log.verify(true))
-        );
-        if at > 0 {
-            let mut log = SMALL.clone();
-            log.feed.remove(at);
-            assert!(
-                located(&log.verify(true), seq),
-                "{:?}",
-                told(&log.verify(true))
-            );
-        }
-    }
-    let mut late = SMALL.clone();
-    late.feed.drain(..20);
-    assert_eq!(told(&late.verify(true)), Vec::<String>::new());
-}
-
-#[test]
-fn checkpoints_are_checked() {
-    let bad = |note: String| {
-        let mut log = SMALL.clone();
-        log.notes.push(note);
-        let report = log.verify(false);
-        assert_eq!(report.exit_code(), 1);
-        let [only] = told(&report).try_into().unwrap();
-        only
-    };
-    let good = SMALL.notes[0].clone();
-    let changed = bad(good.replacen("epoch 0", "epoch 1", 1));
-    assert!(
-        changed.ends_with("the signature does not match the text"),
-        "{changed}"
-    );
-    assert!(
-        bad(note(50, [1; 32], SMALL.rows[49].hash)).contains("at 50 entries: not what was signed")
-    );
-    assert!(bad("x".into()).contains("not a signed note"));
-    let mut log = SMALL.clone();
-    log.notes.push(note(121, [1; 32], [1; 32]));
-    assert!(told(&log.verify(false))[0].ends_with("120 entries, but 121 were signed"));
-}
-
-fn against(kept: Kept, notes: &[String], keys: &[crate::log::VerifierKey]) -> Report {
-    let mut claims = Claims::new(keys);
-    notes.iter().for_each(|note| claims.add(note, kept));
-    let mut verifier = Verifier::new(STREAM, Options::default());
-    SMALL.rows.iter().for_each(|row| verifier.row(row));
-    verifier.finish(Against {
-        head: None,
-        claims: &claims,
-        feed: None,
-    })
-}
-
-#[test]
-fn a_missing_key_is_incomplete_and_anchors_count() {
-    assert_eq!(
-        against(Kept::Stream(STREAM), &SMALL.notes, &[]).exit_code(),
-        3
-    );
-    let report = against(Kept::Anchor, &SMALL.notes, &[key()]);
-    assert_eq!(
-        (report.exit_code(), report.anchored, report.anchored_size),
-        (0, true, 113)
-    );
-    let other = crate::log::VerifierKey::new(key().name(), [9; 32]).unwrap();
-    assert_eq!(
-        against(Kept::Stream(STREAM), &SMALL.notes, &[other]).exit_code(),
-        1
-    );
 }
