@@ -47,14 +47,16 @@ fn closed(mut schema: Object) -> Object {
     schema
 }
 
-/// Without what only Rust means: type names as titles, and formats of integers, at which validators complain.
+/// Without what only the source means: its types' names and notes, and formats of integers, at which validators
+/// complain. What the tool is for is said once, in its description.
 fn tidied(schema: Value) -> Object {
     let mut object = match schema {
         Value::Object(object) => object,
         _ => Object::new(),
     };
-    object.remove("title");
-    object.remove("$schema");
+    for word in ["$schema", "description", "title"] {
+        object.remove(word);
+    }
     object.values_mut().for_each(drop_formats);
     object
 }
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn an_input_is_a_closed_object_without_rust_words() {
         let shaped = input(json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Input", "type": "object",
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Input", "description": "What it takes.", "type": "object",
             "properties": {"limit": {"type": ["integer", "null"], "format": "uint", "minimum": 0},
                            "format": {"type": "string", "format": "date-time"}}}));
         let expected = json!({
