@@ -9,4 +9,6 @@
 )]
 
 mod begin;
+mod directory;
+mod governance;
 mod world;
