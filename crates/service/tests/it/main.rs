@@ -11,4 +11,5 @@
 mod begin;
 mod directory;
 mod governance;
+mod tokens;
 mod world;
