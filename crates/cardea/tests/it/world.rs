@@ -2,7 +2,7 @@
 
 use cardea::server::{Options, Server};
 use egress::{Client, ClientOptions, Request, Response};
-use kernel::{ExposeSecret, SecretString, ambient::{SystemClock, SystemEntropy}};
+use kernel::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -123,7 +123,7 @@ impl World {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let server = start_server(folder.path(), database_url.as_deref()).await;
         let done = service::setup::init(server.platform(), "acme", "owner@acme.example", true).await.unwrap();
-        let url = server.url();
+        let url = format!("http://localhost:{}", server.address().port());
         let token = done.token.unwrap();
         let api = Api::new(&url, "acme", token);
         let owner = Person { id: done.owner.to_string(), api };
@@ -204,15 +204,8 @@ impl World {
 
 /// Starts a server in a folder on a free loopback port.
 pub async fn start_server(folder: &std::path::Path, database_url: Option<&str>) -> Server {
-    let options = Options {
-        data: folder.to_path_buf(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        public_url: None,
-        database_url: database_url.map(|url| SecretString::from(url.to_owned())),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        ..Options::default()
-    };
+    let database_url = database_url.map(|url| SecretString::from(url.to_owned()));
+    let options = Options { database_url, ..Options::new(folder) };
     Server::start(options).await.unwrap()
 }
 
