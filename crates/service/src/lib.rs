@@ -2,12 +2,15 @@
 //! no SQL: doors call in with plain data, and what is decided is decided on one view.
 
 pub mod access;
+mod agents;
 mod audit;
 mod bounds;
 mod caller;
 pub mod checkpoint;
+mod connections;
 mod cx;
 mod directory;
+mod dispatch;
 mod error;
 mod keys;
 mod log;
@@ -18,11 +21,13 @@ mod page;
 mod pipeline;
 mod platform;
 mod registry;
+mod runs;
 pub mod sealing;
 pub mod secret;
 mod settings;
 pub mod setup;
 mod tokens;
+mod trust;
 
 pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key};
 pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of, still};

@@ -81,7 +81,7 @@ pub async fn mint(platform: &Platform, view: &View, peer: &Peer, caller: Option<
     let above = mint.run.map(|run| run.lineage.clone()).unwrap_or_default();
     let lineage = above
         .with(mint.asked_by.iter().chain([mint.agent.grant]))
-        .map_err(|error| Error::state(error.to_string()))?;
+        .map_err(|error| Error::state(format!("lineage_too_long: {error}")))?;
     let expires_at = ends_at(view, &mint);
     let expires_in = expires_at.seconds() - view.now.seconds();
     if expires_in < 1 {
@@ -165,19 +165,26 @@ pub async fn issue(
     once: Option<Once>,
 ) -> Result<MintedToken> {
     let minted = mint(platform, view, peer, None, request).await?;
+    record_decided(platform, view, minted.entry.clone(), once).await?;
+    platform.node.require_fresh(view.id())?;
+    Ok(minted)
+}
+
+/// Records an entry about something decided on this view; a decision that moved meanwhile leaves none.
+///
+/// # Errors
+/// A decision that moved says so, when this node has caught up with what moved it.
+pub(crate) async fn record_decided(platform: &Platform, view: &View, entry: Prepared, once: Option<Once>) -> Result<()> {
     let stream = Stream::org(view.id());
-    let record =
-        Record { stream, entry: minted.entry.clone(), decided_at: Some(view.revision.authority), once };
+    let record = Record { stream, entry, decided_at: Some(view.revision.authority), once };
     match platform.store.record(record).await {
-        Ok(_) => {}
+        Ok(_) => Ok(()),
         Err(CommitError::AuthorityMoved { stream, .. }) => {
             for (stream, head) in platform.store.heads(Some(vec![stream])).await? {
                 platform.node.catch_up(stream, head.state_rev).await?;
             }
-            return Err(Error::moved());
+            Err(Error::moved())
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    platform.node.require_fresh(view.id())?;
-    Ok(minted)
 }

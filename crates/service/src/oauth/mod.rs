@@ -16,6 +16,7 @@ pub use client::{Basic, Client, ClientForm};
 pub use introspect::{IntrospectRequest, introspect};
 pub use keys::{KeyCache, new_signing_key, open_log_key, overlap_end, published, rotate_due};
 pub use metadata::{jwks, metadata};
+pub(crate) use mint::record_decided;
 pub use mint::{Mint, MintedToken, issue, mint};
 pub use revoke::{RevokeRequest, revoke};
 pub use token::{TokenRequest, token};
