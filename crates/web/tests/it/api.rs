@@ -183,6 +183,11 @@ async fn a_revision_is_waited_for_and_then_refused() {
         .await;
     assert_eq!(ahead.refusal(), (503, "stale_state"));
     assert_eq!(ahead.header("retry-after"), "1");
+    let stranger = bare("GET", ORG)
+        .header("authorization", "Bearer cdt_forged")
+        .header("cardea-at-least", "99999");
+    let refused = world.send(stranger.body(Body::empty()).unwrap()).await;
+    assert_eq!(refused.status, 401, "nobody waits for a stranger");
 }
 
 #[tokio::test]
