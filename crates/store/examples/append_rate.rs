@@ -85,6 +85,14 @@ fn entry() -> Result<Entry, Failure> {
     })
 }
 
+/// What this process has used of the processors, in microseconds: a figure that a busy machine leaves alone.
+fn used() -> Result<i64, Failure> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit(") ").next().ok_or("no fields")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<i64>);
+    Ok(ticks.sum::<Result<i64, _>>()? * 10_000)
+}
+
 /// Callers that each wait for their answer before they send the next.
 async fn measure(store: &Store, name: &str, streams: u64) -> Result<(), Failure> {
     let entropy: &dyn Entropy = &SystemEntropy;
@@ -95,6 +103,7 @@ async fn measure(store: &Store, name: &str, streams: u64) -> Result<(), Failure>
     );
     let sample = Arc::new(entry()?);
     let (begun, done) = (SystemClock.boot(), Arc::new(AtomicU64::new(0)));
+    let before = used()?;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
         let (store, streams, sample) = (store.clone(), streams.clone(), sample.clone());
@@ -122,12 +131,10 @@ async fn measure(store: &Store, name: &str, streams: u64) -> Result<(), Failure>
         caller??;
     }
     let took = SystemClock.boot().since(begun).get().max(1);
-    let count = done.load(Ordering::Relaxed);
-    let rate = i64::try_from(count)?.saturating_mul(1_000_000) / took;
-    println!(
-        "{name}, {} streams: {rate} entries/s ({count} in {took} us)",
-        streams.len()
-    );
+    let count = i64::try_from(done.load(Ordering::Relaxed))?.max(1);
+    let (rate, cost) = (count * 1_000_000 / took, (used()? - before) / count);
+    let streams = streams.len();
+    println!("{name}, {streams} streams: {rate} entries/s, {cost} us of processor time each");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::Stream;
 use kernel::Timestamp;
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 /// Where a stream stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,8 @@ impl Chain {
     }
 }
 
+/// How many heads are kept in memory between transactions.
+const KEPT: usize = 16_384;
 const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1 FOR UPDATE";
 const LOOK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1";
 const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
@@ -111,6 +113,8 @@ pub(crate) struct Heads {
     chains: BTreeMap<Stream, Chain>,
     /// What the present command changed, as it was before.
     undo: BTreeMap<Stream, Chain>,
+    /// What earlier transactions left, for those to come.
+    kept: HashMap<Stream, Chain>,
 }
 
 impl Heads {
@@ -122,6 +126,24 @@ impl Heads {
     /// Takes back what happened since `begin`.
     pub(crate) fn rollback(&mut self) {
         self.chains.append(&mut self.undo);
+    }
+
+    /// After a commit, keeps what was committed for the next transaction, which is sure that nobody else wrote.
+    pub(crate) fn settle(&mut self) {
+        if self.kept.len() > KEPT {
+            self.kept.clear();
+        }
+        self.undo.clear();
+        let settled = std::mem::take(&mut self.chains).into_iter();
+        self.kept.extend(settled.map(|(stream, chain)| {
+            let dirty = false;
+            (stream, Chain { dirty, ..chain })
+        }));
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// A head that the caller has locked in a way of its own.
@@ -137,10 +159,13 @@ impl Heads {
     ) -> Result<&mut Chain, StoreError> {
         match self.chains.entry(stream) {
             Entry::Occupied(held) => Ok(held.into_mut()),
-            Entry::Vacant(free) => Ok(free.insert(match conn.engine() {
-                Engine::Sqlite => look(conn, stream)?,
-                Engine::Postgres => lock_row(conn, stream)?,
-            })),
+            Entry::Vacant(free) => Ok(free.insert(
+                match (self.kept.remove(&stream), conn.engine()) {
+                    (Some(kept), _) => kept,
+                    (None, Engine::Sqlite) => look(conn, stream)?,
+                    (None, Engine::Postgres) => lock_row(conn, stream)?,
+                },
+            )),
         }
     }
 

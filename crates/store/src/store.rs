@@ -58,6 +58,15 @@ impl Store {
         Ok(Self { backend })
     }
 
+    /// Opens the file at `path` for reading alone, as a verifier does, beside whoever writes it. Blocks.
+    ///
+    /// # Errors
+    /// When the file is not there, cannot be read or its schema is not this build's.
+    pub fn sqlite_to_read(path: &Path, options: Options) -> Result<Self, StoreError> {
+        let backend = Arc::new(sqlite::Sqlite::open_to_read(path, &options)?);
+        Ok(Self { backend })
+    }
+
     /// Connects to the database at `url`, migrating it. Blocks.
     ///
     /// # Errors

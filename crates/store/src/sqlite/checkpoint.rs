@@ -1,16 +1,17 @@
-//! The checkpoint thread moves the write-ahead log into the file, so that no command waits for it. Only when the
-//! log has grown far beyond what that keeps up with does it make the writer wait.
+//! The checkpoint thread moves the write-ahead log into the file, so that no command waits for it. Once the log is
+//! long, and all but its end has been moved, the writer waits for that end and begins the log anew.
 
-use super::conn::Lite;
+use super::conn::{Checkpoint, Lite};
 use std::{
-    path::Path,
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
 };
 
-const PAUSE: Duration = Duration::from_millis(500);
-const WORTHWHILE: u64 = 4 * 1024 * 1024;
-const TOO_LARGE: u64 = 512 * 1024 * 1024;
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long the writer may have to wait for readers of the old log, before the next try.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Frames of 8 KiB: 32 MiB. Writing over a log costs less than making it longer.
+const LONG: u64 = 4096;
 
 /// Tells the thread to stop.
 #[derive(Default)]
@@ -36,18 +37,15 @@ impl Ticks {
 }
 
 /// Works until it is stopped.
-pub(super) fn run(conn: &Lite, file: &Path, ticks: &Ticks) {
-    let mut wal = file.as_os_str().to_owned();
-    wal.push("-wal");
+pub(super) fn run(conn: &Lite, ticks: &Ticks) {
+    let mut moved = conn.patience(PATIENCE).map(|()| 0);
     while ticks.next() {
-        let size = std::fs::metadata(&wal).map_or(0, |found| found.len());
-        let moved = match size {
-            0..WORTHWHILE => Ok(()),
-            WORTHWHILE..TOO_LARGE => conn.shrink_wal(),
-            _ => conn.empty_wal(),
-        };
         if let Err(error) = moved {
-            tracing::warn!(%error, size, "the write-ahead log was not moved into the file");
+            tracing::warn!(%error, "the write-ahead log was not moved into the file");
+        }
+        moved = conn.checkpoint(Checkpoint::Passive);
+        if matches!(moved, Ok(LONG..)) {
+            moved = conn.checkpoint(Checkpoint::Restart);
         }
     }
 }

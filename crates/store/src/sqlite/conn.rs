@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{Clock, Micros};
 use rusqlite::{
-    Connection, Statement, ToSql, ffi, params_from_iter,
+    Connection, OpenFlags, Statement, ToSql, ffi, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -23,6 +23,7 @@ use std::{
 };
 
 const SETTINGS: &str = "
+    PRAGMA page_size = 8192;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
@@ -32,8 +33,25 @@ const SETTINGS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA mmap_size = 0;
 ";
+const READING: &str = "
+    PRAGMA query_only = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA mmap_size = 0;
+";
 /// The longest a reading transaction may last.
 const READ: Micros = Micros::seconds(2);
+
+/// What a checkpoint may make others wait for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Checkpoint {
+    /// Nobody waits; what is in use stays.
+    Passive,
+    /// The writer waits, then begins the log anew.
+    Restart,
+    /// The same, and the log is emptied.
+    Truncate,
+}
 
 /// A connection.
 pub(super) struct Lite {
@@ -54,6 +72,22 @@ impl Lite {
             .map_err(meaning)?;
         inner.execute_batch(SETTINGS).map_err(meaning)?;
         inner.set_prepared_statement_cache_capacity(256);
+        Ok(Self {
+            inner,
+            deadline: Arc::new(AtomicI64::new(i64::MAX)),
+            clock: None,
+        })
+    }
+
+    /// Opens a file that is there, for reading alone.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let inner = Connection::open_with_flags(path, flags).map_err(meaning)?;
+        inner
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(meaning)?;
+        inner.execute_batch(READING).map_err(meaning)?;
+        inner.set_prepared_statement_cache_capacity(64);
         Ok(Self {
             inner,
             deadline: Arc::new(AtomicI64::new(i64::MAX)),
@@ -120,23 +154,36 @@ impl Lite {
         Err(meaning(error))
     }
 
+    /// A number that changes when another connection has written. Inside a transaction it stands still.
+    pub(super) fn others_wrote(&mut self, seen: &mut i64) -> Result<bool, StoreError> {
+        let now = self.statement("PRAGMA data_version", |statement| {
+            statement.query_row([], |row| row.get::<_, i64>(0))
+        })?;
+        Ok(std::mem::replace(seen, now) != now)
+    }
+
     /// Whether the engine gave up the transaction by itself.
     pub(super) fn lost(&self) -> bool {
         self.inner.is_autocommit()
     }
 
-    /// Moves what it can of the write-ahead log into the file, without waiting for anybody.
-    pub(super) fn shrink_wal(&self) -> Result<(), StoreError> {
-        self.pragma("PRAGMA wal_checkpoint(PASSIVE)")
+    /// Moves frames of the write-ahead log into the file; returns how many the log holds, moved or not.
+    pub(super) fn checkpoint(&self, mode: Checkpoint) -> Result<u64, StoreError> {
+        let sql = match mode {
+            Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+            Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        let frames: i64 = self
+            .inner
+            .query_row(sql, [], |row| row.get(1))
+            .map_err(meaning)?;
+        Ok(u64::try_from(frames).unwrap_or(0))
     }
 
-    /// Moves all of it, making writers wait, and starts again from an empty log.
-    pub(super) fn empty_wal(&self) -> Result<(), StoreError> {
-        self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")
-    }
-
-    fn pragma(&self, sql: &str) -> Result<(), StoreError> {
-        self.inner.query_row(sql, [], |_| Ok(())).map_err(meaning)
+    /// How long to wait for a lock.
+    pub(super) fn patience(&self, length: Duration) -> Result<(), StoreError> {
+        self.inner.busy_timeout(length).map_err(meaning)
     }
 
     fn statement<T>(

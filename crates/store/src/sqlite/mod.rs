@@ -15,7 +15,7 @@ use crate::{
     migrate::Migration,
     record::Waiting,
 };
-use conn::Lite;
+use conn::{Checkpoint, Lite};
 use kernel::limits;
 use std::{
     path::{Path, PathBuf},
@@ -44,6 +44,8 @@ pub(crate) struct Sqlite {
     reads: Arc<Lanes<Box<dyn Work>>>,
     ticks: Arc<checkpoint::Ticks>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether it may write.
+    changes: bool,
 }
 
 impl Sqlite {
@@ -56,6 +58,7 @@ impl Sqlite {
             reads: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
             threads: Mutex::default(),
+            changes: true,
         };
         let (jobs, clock) = (store.writes.clone(), options.clock.clone());
         store.spawn("store-writer", move || writer::run(writer, &jobs, &*clock))?;
@@ -66,10 +69,29 @@ impl Sqlite {
             store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         }
         let (conn, ticks) = (Lite::open(path)?, store.ticks.clone());
-        let file = path.to_owned();
-        store.spawn("store-checkpoint", move || {
-            checkpoint::run(&conn, &file, &ticks);
-        })?;
+        store.spawn("store-checkpoint", move || checkpoint::run(&conn, &ticks))?;
+        Ok(store)
+    }
+
+    /// Opens a file that is there without changing it: nothing is migrated, and every write is refused.
+    pub(crate) fn open_to_read(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        let mut conn = Lite::open_to_read(path)?;
+        if !migrate::missing(&mut conn, MIGRATIONS)?.is_empty() {
+            let text = "the database was made by an older build; start this build on it once";
+            return Err(StoreError::Migration(text.into()));
+        }
+        conn.limit_reads(options.clock.clone())?;
+        let store = Self {
+            path: path.to_owned(),
+            writes: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            reads: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            ticks: Arc::default(),
+            threads: Mutex::default(),
+            changes: false,
+        };
+        store.writes.close();
+        let jobs = store.reads.clone();
+        store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         Ok(store)
     }
 
@@ -141,7 +163,12 @@ impl Backend for Sqlite {
             // A thread that panicked has already said so.
             let _ended = thread.join();
         }
-        if let Err(error) = Lite::open(&self.path).and_then(|conn| conn.empty_wal()) {
+        if !self.changes {
+            return;
+        }
+        if let Err(error) =
+            Lite::open(&self.path).and_then(|conn| conn.checkpoint(Checkpoint::Truncate))
+        {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
     }

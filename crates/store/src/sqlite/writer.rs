@@ -31,9 +31,10 @@ enum Ran {
 pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, clock: &dyn Clock) {
     // If this thread ends for any other reason, nobody may wait for it.
     let _end = Abandon(jobs);
+    let mut known = Known::default();
     while let Some(group) = jobs.take(GROUP) {
         let group = group.into_iter().map(|(_, job)| job).collect();
-        together(&mut conn, group, clock);
+        together(&mut conn, &mut known, group, clock);
     }
 }
 
@@ -45,12 +46,29 @@ impl Drop for Abandon<'_> {
     }
 }
 
-fn together(conn: &mut Lite, jobs: Vec<Job>, clock: &dyn Clock) {
+/// Heads that the last group committed, good for the next unless somebody else wrote in between.
+#[derive(Default)]
+struct Known {
+    heads: Heads,
+    version: i64,
+}
+
+impl Known {
+    fn begin(&mut self, conn: &mut Lite) -> Result<(), StoreError> {
+        conn.step("BEGIN IMMEDIATE")?;
+        if conn.others_wrote(&mut self.version)? {
+            self.heads.clear();
+        }
+        Ok(())
+    }
+}
+
+fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, clock: &dyn Clock) {
     let mut ran = Vec::with_capacity(jobs.len());
     let mut group = Group {
-        state: conn.step("BEGIN IMMEDIATE"),
+        state: known.begin(conn),
         conn,
-        heads: Heads::default(),
+        heads: &mut known.heads,
         clock,
     };
     for job in jobs {
@@ -68,7 +86,7 @@ fn together(conn: &mut Lite, jobs: Vec<Job>, clock: &dyn Clock) {
 /// One transaction for many commands.
 struct Group<'a> {
     conn: &'a mut Lite,
-    heads: Heads,
+    heads: &'a mut Heads,
     clock: &'a dyn Clock,
     /// An error here fails the whole group.
     state: Result<(), StoreError>,
@@ -106,7 +124,7 @@ impl Group<'_> {
     fn govern(&mut self, command: &mut dyn Command) -> Result<Done, CommitError> {
         let dry = command.plan().dry_run;
         self.conn.step(SAVE)?;
-        let done = execute(self.conn, &mut self.heads, command, self.clock.now());
+        let done = execute(self.conn, self.heads, command, self.clock.now());
         let keep = done.is_ok() && !dry;
         if !keep {
             self.heads.rollback();
@@ -165,6 +183,10 @@ impl Group<'_> {
             .state()
             .and_then(|()| self.heads.save(self.conn))
             .and_then(|()| self.conn.commit());
+        match ended {
+            Ok(()) => self.heads.settle(),
+            Err(_) => self.heads.clear(),
+        }
         if ended.is_err() && !self.conn.lost() && self.conn.batch("ROLLBACK").is_err() {
             tracing::error!("a group could not be rolled back");
         }
