@@ -136,8 +136,10 @@ fn decide<'a>(view: &'a View, asking: &Asking<'a>, request: &TokenRequest) -> Re
     Ok(mint(kind, Some(connection), offer.scopes, offer.trust))
 }
 
+/// Whether a resource is the control plane: the issuer, or its MCP door, which believes the same tokens.
 fn is_issuer(view: &View, resource: &str) -> bool {
-    resource.trim_end_matches('/') == view.organization.issuer
+    let path = resource.trim_end_matches('/').strip_prefix(view.organization.issuer.as_str());
+    path.is_some_and(|rest| rest.is_empty() || rest == "/mcp")
 }
 
 fn control(view: &View, agent: &AgentCore, request: &TokenRequest) -> Result<u8, OAuthError> {
