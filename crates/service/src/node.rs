@@ -3,7 +3,7 @@
 
 use crate::{Error, Result};
 use domain::Stream;
-use kernel::{Clock, Code, Id, Org, limits};
+use kernel::{Clock, Code, Id, Micros, Org, limits};
 use live::{Advance, Cells, Revision, View};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use store::{Head, Moved, Store};
@@ -29,9 +29,17 @@ impl Node {
     /// # Errors
     /// When the database does not answer.
     pub async fn start(store: Store, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::start_within(store, clock, limits::STALENESS).await
+    }
+
+    /// Loads the instance; views older than `bound` are refused.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start_within(store: Store, clock: Arc<dyn Clock>, bound: Micros) -> Result<Self> {
         let known = clock.boot();
         let (head, changes) = store.export(Stream::INSTANCE).await?;
-        let cells = Cells::new(&changes, revision(&head), known, limits::STALENESS);
+        let cells = Cells::new(&changes, revision(&head), known, bound);
         Ok(Self { store, cells, clock, loading: Mutex::default() })
     }
 

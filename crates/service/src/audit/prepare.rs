@@ -7,6 +7,7 @@ use domain::{
     Entry, Principal, Stream,
     entry::{Action, Actor, Context, Outcome, Sealed, Security},
 };
+use kernel::Timestamp;
 use serde_json::Value;
 use store::{Prepared, Record};
 
@@ -125,6 +126,18 @@ pub(crate) async fn record_failure(platform: &Platform, stream: Stream, peer: &P
         }
     }
     write(platform, stream, peer, act).await;
+}
+
+/// Writes one entry for every source whose failures of a minute before that of `until` were only counted. Call it
+/// now and then with the present, and with a minute later before the process ends, so that no count is lost.
+pub async fn flush_failures(platform: &Platform, until: Timestamp) {
+    for (failing, count) in platform.failures.take_past(until) {
+        let peer = Peer { ip: failing.source, request_id: "counted".into(), door: "oauth", ..Peer::default() };
+        let act = Act::read("authentication.failures_counted")
+            .after(serde_json::json!({ "count": count, "reason": failing.reason }))
+            .claimed("client", Some(&failing.client));
+        write(platform, failing.stream, &peer, act).await;
+    }
 }
 
 async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {

@@ -1,0 +1,96 @@
+//! `cardea keys` beside no server: the same operations on the data folder or database itself, in the name of the
+//! operator at the machine. With `--server` in mind they are ordinary commands.
+
+use super::{
+    exit::{self, Failure},
+    global::Global,
+    operation, output, place,
+};
+use crate::instance::Instance;
+use clap::{ArgMatches, Command, parser::ValueSource};
+use domain::{Held, Lineage, Permission, Permissions, Principal};
+use kernel::limits;
+use serde_json::{Map, Value};
+use service::{Caller, Cx, Envelope, Erased, Peer, Platform};
+use std::sync::Arc;
+
+/// The verbs that work beside no server.
+pub const VERBS: [&str; 2] = ["list", "rotate"];
+
+/// Adds the flags that say which instance.
+pub fn beside(command: Command) -> Command {
+    place::flags(command)
+}
+
+/// Whether somebody named an instance instead of a server.
+pub fn is_offline(matches: &ArgMatches) -> bool {
+    let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    given("data") || given("database-url") || given("config")
+}
+
+/// Runs the operation on the instance.
+///
+/// # Errors
+/// When a server holds the folder, or the operation refuses.
+pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    let operation =
+        operation::find(words).ok_or_else(|| Failure::usage("there is no such command"))?;
+    let org = global
+        .org
+        .clone()
+        .ok_or_else(|| Failure::usage("name the organization with `--org`"))?;
+    let settings = place::settings(matches)?;
+    let opened = Instance::open(place::opening(&settings), &place::default_url(&settings)).await;
+    let instance = opened.map_err(Failure::refused)?;
+    let input = operation::input(operation, global, matches)?;
+    let answer = call(&instance.platform, &org, operation, input).await;
+    let _signed = service::checkpoint::sign_all(&instance.platform).await;
+    instance.close().await;
+    let answer =
+        answer.map_err(|error| Failure::new(Failure::of_code(error.code.as_str()), error))?;
+    let value: Value = serde_json::from_slice(&answer.body).map_err(Failure::refused)?;
+    output::print(&global.format.render(&value));
+    Ok(exit::OK)
+}
+
+async fn call(
+    platform: &Arc<Platform>,
+    org: &str,
+    operation: &'static dyn Erased,
+    input: Map<String, Value>,
+) -> service::Result<service::Answer> {
+    let view = platform.node.view_of(org).await?;
+    let peer = Peer {
+        request_id: "local".into(),
+        door: "cli",
+        ..Peer::default()
+    };
+    let cx = Cx::new(
+        platform.clone(),
+        peer,
+        Envelope::default(),
+        operator(platform),
+        view,
+    );
+    operation.call(cx, Value::Object(input)).await
+}
+
+/// Whoever may read the instance key may do what it protects.
+fn operator(platform: &Platform) -> Caller {
+    let all: Permissions = Permission::ALL.iter().copied().collect();
+    Caller {
+        principal: Principal::System,
+        credential: "operator".into(),
+        token: None,
+        run: None,
+        lineage: Lineage::default(),
+        ends_at: platform.clock.now().plus(limits::SETUP_LIFE),
+        held: Held {
+            all,
+            own: all,
+            ..Held::default()
+        },
+        sudo: true,
+        instance: Permissions::NONE,
+    }
+}

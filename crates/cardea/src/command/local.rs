@@ -1,0 +1,112 @@
+//! `cardea init` and `cardea recover-admin`: what the operator at the machine does, in the data folder or database
+//! itself, or through the server that holds it.
+
+use super::{
+    exit::{self, Failure},
+    global::Global,
+    output::{self, Format},
+    place,
+};
+use crate::{
+    config::Settings,
+    control,
+    data::{Data, DataError},
+    instance::{Instance, OpenError},
+    local::{self, Prepared, Refusal, Request},
+};
+use clap::ArgMatches;
+
+/// Prepares an organization.
+///
+/// # Errors
+/// Exit 3 when it exists.
+pub async fn init(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    let org = global
+        .org
+        .clone()
+        .ok_or_else(|| Failure::usage("name the organization with `--org SLUG`"))?;
+    let settings = place::settings(matches)?;
+    let owner = matches
+        .get_one::<String>("owner")
+        .cloned()
+        .unwrap_or_default();
+    let (token, public_url) = (matches.get_flag("token"), settings.public_url.clone());
+    answer(
+        global,
+        perform(
+            &settings,
+            Request::Init {
+                org,
+                owner,
+                token,
+                public_url,
+            },
+        )
+        .await?,
+    )
+}
+
+/// Lets an owner back in.
+///
+/// # Errors
+/// Exit 3 when there is no such organization.
+pub async fn recover(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    let settings = place::settings(matches)?;
+    answer(
+        global,
+        perform(
+            &settings,
+            Request::RecoverAdmin {
+                org: global.org.clone(),
+            },
+        )
+        .await?,
+    )
+}
+
+async fn perform(settings: &Settings, request: Request) -> Result<Prepared, Failure> {
+    let opened = Instance::open(place::opening(settings), &place::default_url(settings)).await;
+    let instance = match opened {
+        Ok(instance) => instance,
+        Err(OpenError::Data(DataError::Held(_))) => return beside(settings, &request),
+        Err(error) => return Err(Failure::refused(error)),
+    };
+    let done = local::perform(&instance.platform, request).await;
+    if done.is_ok() {
+        sign(&instance).await;
+    }
+    instance.close().await;
+    done.map_err(refused)
+}
+
+/// What was done here is covered by a signature before anybody could change it.
+async fn sign(instance: &Instance) {
+    if let Err(error) = service::checkpoint::sign_all(&instance.platform).await {
+        tracing::warn!(%error, "the last checkpoints could not be signed");
+    }
+}
+
+/// Through the server that holds the folder.
+fn beside(settings: &Settings, request: &Request) -> Result<Prepared, Failure> {
+    let data = Data::open(&settings.data).map_err(Failure::refused)?;
+    let asked = control::ask(&data, request).map_err(|error| {
+        let path = data.path().display();
+        Failure::unreachable(format!(
+            "a server holds {path} and does not answer there ({error}); stop it and run this again"
+        ))
+    })?;
+    asked.map_err(refused)
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure::new(Failure::of_code(&refusal.code), refusal.detail)
+}
+
+fn answer(global: &Global, done: Prepared) -> Result<u8, Failure> {
+    let value = serde_json::to_value(&done).map_err(Failure::refused)?;
+    output::print(&global.format.render(&value));
+    if global.format == Format::Table {
+        output::print("the link works once, within an hour\n");
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,113 @@
+//! The flags that say which instance a command works on when no server is asked, and what they come to.
+
+use super::exit::Failure;
+use crate::{
+    config::{LISTEN, Settings, Told},
+    instance::Opening,
+};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use kernel::{SecretString, ambient};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// Adds the flags.
+pub fn flags(command: Command) -> Command {
+    let flag = |name: &'static str, value: &'static str, env: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name(value)
+            .env(env)
+            .hide_env_values(true)
+            .help(help)
+            .help_heading("Instance")
+    };
+    let path = || value_parser!(PathBuf);
+    command
+        .arg(flag("data", "DIR", "CARDEA_DATA", "The data folder").value_parser(path()))
+        .arg(flag(
+            "database-url",
+            "URL",
+            "CARDEA_DATABASE_URL",
+            "A PostgreSQL server instead of the embedded database",
+        ))
+        .arg(flag(
+            "public-url",
+            "URL",
+            "CARDEA_PUBLIC_URL",
+            "The origin by which clients reach the server; fixed by the first start",
+        ))
+        .arg(flag("config", "FILE", "CARDEA_CONFIG", "The configuration file").value_parser(path()))
+}
+
+/// Adds the flags of a server beside them.
+pub fn server_flags(command: Command) -> Command {
+    let listen = Arg::new("listen")
+        .long("listen")
+        .value_name("ADDR")
+        .env("CARDEA_LISTEN")
+        .help("Where to listen [default: 127.0.0.1:8080]");
+    let redis = Arg::new("redis-url")
+        .long("redis-url")
+        .value_name("URL")
+        .env("CARDEA_REDIS_URL")
+        .hide_env_values(true);
+    let redis = redis
+        .help("Shared fast state for several nodes; accepted, and unused by a single node")
+        .help_heading("Instance");
+    flags(command)
+        .arg(
+            listen
+                .value_parser(value_parser!(SocketAddr))
+                .help_heading("Instance"),
+        )
+        .arg(redis)
+}
+
+/// What the flags say.
+fn told(matches: &ArgMatches) -> Told {
+    let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+    let path = |name: &str| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned();
+    Told {
+        config: path("config"),
+        data: path("data"),
+        listen: matches
+            .try_get_one::<SocketAddr>("listen")
+            .ok()
+            .flatten()
+            .copied(),
+        public_url: text("public-url"),
+        database_url: text("database-url").map(SecretString::from),
+        redis_url: text("redis-url").map(SecretString::from),
+    }
+}
+
+/// What holds for this command.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub fn settings(matches: &ArgMatches) -> Result<Settings, Failure> {
+    Settings::gather(told(matches)).map_err(Failure::usage)
+}
+
+/// The instance of these settings.
+pub fn opening(settings: &Settings) -> Opening {
+    Opening {
+        data: settings.data.clone(),
+        database_url: settings.database_url.clone(),
+        instance_key: settings.instance_key.clone(),
+        public_url: settings.public_url.clone(),
+        max_staleness: settings.max_staleness,
+        clock: Arc::new(ambient::SystemClock),
+        entropy: Arc::new(ambient::SystemEntropy),
+    }
+}
+
+/// The public origin of a first start that names none.
+pub fn default_url(settings: &Settings) -> String {
+    let port = settings.listen.port();
+    let port = if port == 0 {
+        LISTEN.rsplit(':').next().unwrap_or_default().to_owned()
+    } else {
+        port.to_string()
+    };
+    format!("http://localhost:{port}")
+}

@@ -1,0 +1,248 @@
+//! `cardea audit verify`: the log of a database or an export, held against itself and against what somebody keeps
+//! elsewhere. Its exit codes are its own: 0 whole, 1 broken, 2 unreadable, 3 incomplete, 64 a wrong command line.
+
+use super::{
+    exit::Failure,
+    global::Global,
+    output::{self, Format},
+    place,
+};
+use crate::{
+    data::DATABASE,
+    verify::{Asked, Verified, verify},
+};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use kernel::{ExposeSecret, ambient};
+use serde_json::{Value, json};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::BufReader,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use store::{
+    Store,
+    log::{
+        VerifierKey,
+        verify::{Claims, Finding, Kept, Report, export},
+    },
+};
+
+const UNREADABLE: u8 = 2;
+const INCOMPLETE: u8 = 3;
+/// Everything the exit code of a wrong command line is replaced for.
+const USAGE: u8 = 64;
+
+/// The command.
+pub fn command() -> Command {
+    let command = Command::new("verify")
+        .about("Verify the log; 0 whole, 1 broken, 2 unreadable, 3 incomplete, 64 usage");
+    let file = Arg::new("file")
+        .long("file")
+        .value_name("EXPORT")
+        .value_parser(value_parser!(PathBuf))
+        .help("An export instead of a database");
+    let deep = Arg::new("deep")
+        .long("deep")
+        .action(ArgAction::SetTrue)
+        .help("Check every column, not only what hashes cover");
+    let key = Arg::new("key")
+        .long("key")
+        .value_name("KEY")
+        .action(ArgAction::Append);
+    let anchor = Arg::new("anchor")
+        .long("anchor")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .action(ArgAction::Append);
+    let require = Arg::new("require-anchor")
+        .long("require-anchor")
+        .action(ArgAction::SetTrue);
+    place::flags(command)
+        .arg(file)
+        .arg(deep)
+        .arg(key.help("A verifier key that you keep elsewhere, `name+hash+key`"))
+        .arg(anchor.help("A signed checkpoint that you keep elsewhere"))
+        .arg(require.help("Incomplete unless an anchor was found right for every log"))
+}
+
+/// Verifies.
+///
+/// # Errors
+/// With this command's own exit codes.
+pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    let asked = asked(global, matches)?;
+    let verified = match matches.get_one::<PathBuf>("file") {
+        Some(path) => {
+            let given = |name: &str| {
+                matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine)
+            };
+            if given("data") || given("database-url") || global.org.is_some() {
+                return Err(Failure::new(
+                    USAGE,
+                    "`--file` verifies one export; leave out `--data`, `--database-url` and `--org`",
+                ));
+            }
+            export(path, &asked)?
+        }
+        None => database(matches, asked).await?,
+    };
+    let code = code(&verified, matches.get_flag("require-anchor"));
+    output::print(&match global.format {
+        Format::Table => table(&verified, code),
+        other => other.render(&whole(&verified, code)),
+    });
+    Ok(code)
+}
+
+fn asked(global: &Global, matches: &ArgMatches) -> Result<Asked, Failure> {
+    let keys = matches.get_many::<String>("key").into_iter().flatten();
+    let keys: Result<Vec<VerifierKey>, _> = keys.map(|key| key.parse::<VerifierKey>()).collect();
+    let anchors = matches.get_many::<PathBuf>("anchor").into_iter().flatten();
+    let anchors: Result<Vec<String>, _> = anchors.map(fs::read_to_string).collect();
+    Ok(Asked {
+        org: global.org.clone(),
+        deep: matches.get_flag("deep"),
+        keys: keys.map_err(|error| Failure::new(USAGE, error))?,
+        anchors: anchors.map_err(|error| {
+            Failure::new(UNREADABLE, format!("an anchor cannot be read: {error}"))
+        })?,
+    })
+}
+
+fn export(path: &Path, asked: &Asked) -> Result<Verified, Failure> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::new(UNREADABLE, format!("{}: {error}", path.display()))
+    };
+    let mut claims = Claims::new(&asked.keys);
+    asked
+        .anchors
+        .iter()
+        .for_each(|note| claims.add(note, Kept::Anchor));
+    let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let report = export::verify(BufReader::new(file), claims, asked.deep)
+        .map_err(|error| unreadable(&error))?;
+    Ok(Verified {
+        reports: vec![(None, report)],
+        wrong: Vec::new(),
+    })
+}
+
+async fn database(matches: &ArgMatches, asked: Asked) -> Result<Verified, Failure> {
+    let unreadable = |error: &dyn std::fmt::Display| Failure::new(UNREADABLE, error);
+    let settings = place::settings(matches)?;
+    let (clock, entropy) = (
+        Arc::new(ambient::SystemClock),
+        Arc::new(ambient::SystemEntropy),
+    );
+    let options = store::Options {
+        clock,
+        entropy,
+        connections: 1,
+    };
+    let file = settings.data.join(DATABASE);
+    let url = settings.database_url;
+    if url.is_none() && !file.is_file() {
+        return Err(unreadable(&format!(
+            "there is no database in {}; name its folder with `--data`",
+            settings.data.display()
+        )));
+    }
+    let open = move || match url {
+        Some(url) => Store::postgres(url.expose_secret(), options),
+        None => Store::sqlite_to_read(&file, options),
+    };
+    let opened = tokio::task::spawn_blocking(open)
+        .await
+        .map_err(|error| unreadable(&error))?;
+    let store = opened.map_err(|error| unreadable(&error))?;
+    let verified = verify(&store, asked).await;
+    let _ended = tokio::task::spawn_blocking(move || store.close()).await;
+    verified.map_err(|error| unreadable(&error))
+}
+
+fn code(verified: &Verified, require_anchor: bool) -> u8 {
+    let anchored = verified.reports.iter().all(|(_, report)| report.anchored);
+    match verified.exit_code() {
+        0 if require_anchor && !anchored => INCOMPLETE,
+        code => code,
+    }
+}
+
+const fn verdict(code: u8) -> &'static str {
+    match code {
+        0 => "whole",
+        INCOMPLETE => "incomplete",
+        _ => "broken",
+    }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    service::sealing::hex(bytes)
+}
+
+fn name(slug: Option<&String>, report: &Report) -> String {
+    slug.cloned().unwrap_or_else(|| report.stream.to_string())
+}
+
+fn whole(verified: &Verified, code: u8) -> Value {
+    let logs: Vec<Value> = verified
+        .reports
+        .iter()
+        .map(|(slug, report)| log(slug.as_ref(), report))
+        .collect();
+    json!({ "verdict": verdict(code), "logs": logs, "findings": verified.wrong })
+}
+
+fn log(slug: Option<&String>, report: &Report) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| json!({ "sequence": finding.fault.seq(), "text": finding.to_string() }))
+        .collect();
+    json!({
+        "org": slug,
+        "stream": report.stream.to_string(),
+        "entries": report.entries,
+        "checkpoints": report.checkpoints,
+        "head": hex(&report.head),
+        "root": hex(&report.root),
+        "after_last_checkpoint": report.after_last_checkpoint,
+        "anchored_size": report.anchored.then_some(report.anchored_size),
+        "findings": findings,
+        "further_findings": report.further,
+    })
+}
+
+fn table(verified: &Verified, code: u8) -> String {
+    let row = |(slug, report): &(Option<String>, Report)| {
+        json!({
+            "name": name(slug.as_ref(), report),
+            "entries": report.entries,
+            "checkpoints": report.checkpoints,
+            "uncovered": report.after_last_checkpoint,
+            "head": hex(&report.head).get(..16).unwrap_or_default(),
+        })
+    };
+    let rows: Vec<Value> = verified.reports.iter().map(row).collect();
+    let mut text = Format::Table.render(&Value::Array(rows));
+    let findings = verified
+        .reports
+        .iter()
+        .flat_map(|(_, report)| report.findings.iter().map(Finding::to_string));
+    for finding in findings.chain(verified.wrong.iter().cloned()) {
+        let _infallible = writeln!(text, "{}", output::steerless(&finding));
+    }
+    let uncovered: u64 = verified
+        .reports
+        .iter()
+        .map(|(_, report)| report.after_last_checkpoint)
+        .sum();
+    let _infallible = writeln!(
+        text,
+        "{}; {uncovered} entries after the last checkpoints",
+        verdict(code)
+    );
+    text
+}

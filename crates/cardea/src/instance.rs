@@ -1,0 +1,248 @@
+//! Opens an instance: data folder, key, database, live state. Whoever needs a platform gets it here, whether a
+//! server, a command beside no server, or a test. Refuses a key or a public URL other than the first ones.
+
+use crate::data::{self, Data, DataError, HeldData, KeyError};
+use kernel::{Clock, Entropy, ExposeSecret, Micros, SecretString, ambient, limits};
+use service::{Failures, Node, Platform, SubjectKeys, oauth::KeyCache, sealing::Keyring, setup};
+use std::{path::PathBuf, sync::Arc};
+use store::{Store, StoreError};
+
+const KEY_CHECK: &str = "key_check";
+const PUBLIC_URL: &str = "public_url";
+const BUILD: &str = concat!("cardea ", env!("CARGO_PKG_VERSION"));
+const CONNECTIONS: usize = 4;
+
+/// What to open.
+#[derive(Clone)]
+pub struct Opening {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The database server; absent for the embedded database in the data folder.
+    pub database_url: Option<SecretString>,
+    /// The instance key, where it is not in the data folder.
+    pub instance_key: Option<PathBuf>,
+    /// The public origin that somebody asked for.
+    pub public_url: Option<String>,
+    /// How old a view may be.
+    pub max_staleness: Micros,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Opening {
+    /// The machine's own time and randomness, the embedded database.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            database_url: None,
+            instance_key: None,
+            public_url: None,
+            max_staleness: limits::STALENESS,
+            clock: Arc::new(ambient::SystemClock),
+            entropy: Arc::new(ambient::SystemEntropy),
+        }
+    }
+}
+
+/// Why an instance cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The instance key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The key is not the one of this database.
+    #[error(
+        "the instance key is not the one this database was made with; restore it, or name it in `keys.instance_file`"
+    )]
+    OtherKey,
+    /// The public URL is fixed.
+    #[error(
+        "this instance's public URL is {stored}, which tokens and links name; start without `--public-url` or with {stored}, and not with {asked}"
+    )]
+    OtherUrl {
+        /// What the first start stored.
+        stored: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// The service refused.
+    #[error("{0}")]
+    Service(String),
+}
+
+impl From<service::Error> for OpenError {
+    fn from(error: service::Error) -> Self {
+        Self::Service(error.to_string())
+    }
+}
+
+/// An open instance.
+pub struct Instance {
+    /// Its means.
+    pub platform: Arc<Platform>,
+    /// The data folder.
+    pub data: Data,
+    /// Holds the folder for as long as the instance is open.
+    _held: Option<HeldData>,
+}
+
+impl Instance {
+    /// Opens it. An embedded database is held by this process alone; a database server may be shared.
+    /// `default_url` is stored as public URL by the first start when nobody asks for another.
+    ///
+    /// # Errors
+    /// When the folder is held by another process, or key, database or public URL do not fit.
+    pub async fn open(opening: Opening, default_url: &str) -> Result<Self, OpenError> {
+        let data = Data::open(&opening.data)?;
+        let held = if opening.database_url.is_none() {
+            Some(data.clone().hold()?)
+        } else {
+            None
+        };
+        Self::open_in(opening, data, held, default_url).await
+    }
+
+    /// Opens it in a folder that is held already, as a server's is.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_held(
+        opening: Opening,
+        held: HeldData,
+        default_url: &str,
+    ) -> Result<Self, OpenError> {
+        Self::open_in(opening, (*held).clone(), Some(held), default_url).await
+    }
+
+    async fn open_in(
+        opening: Opening,
+        data: Data,
+        held: Option<HeldData>,
+        default_url: &str,
+    ) -> Result<Self, OpenError> {
+        let store = open_store(&opening, &data).await?;
+        let built = build(&opening, &data, store.clone(), default_url).await;
+        match built {
+            Ok(platform) => Ok(Self {
+                platform,
+                data,
+                _held: held,
+            }),
+            Err(error) => {
+                close(store).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the database threads and lets the folder go.
+    pub async fn close(self) {
+        close(self.platform.store.clone()).await;
+    }
+}
+
+async fn close(store: Store) {
+    // It waits for the threads; a panic there was already told.
+    let _ended = tokio::task::spawn_blocking(move || store.close()).await;
+}
+
+async fn open_store(opening: &Opening, data: &Data) -> Result<Store, OpenError> {
+    let (clock, entropy) = (opening.clock.clone(), opening.entropy.clone());
+    let options = store::Options {
+        clock,
+        entropy,
+        connections: CONNECTIONS,
+    };
+    let (url, file) = (opening.database_url.clone(), data.file(data::DATABASE));
+    let open = move || match url {
+        Some(url) => Store::postgres(url.expose_secret(), options),
+        None => Store::sqlite(&file, options),
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    Ok(opened.map_err(|error| OpenError::Service(error.to_string()))??)
+}
+
+async fn build(
+    opening: &Opening,
+    data: &Data,
+    store: Store,
+    default_url: &str,
+) -> Result<Arc<Platform>, OpenError> {
+    let keyring = keyring(opening, data, &store).await?;
+    let public_url = public_url(opening, &store, default_url).await?;
+    let node =
+        Node::start_within(store.clone(), opening.clock.clone(), opening.max_staleness).await?;
+    let platform = Platform {
+        store,
+        node: Arc::new(node),
+        keyring,
+        keys: KeyCache::default(),
+        subjects: SubjectKeys::default(),
+        failures: Failures::default(),
+        clock: opening.clock.clone(),
+        entropy: opening.entropy.clone(),
+        public_url,
+        node_name: node_name(),
+        build: BUILD,
+    };
+    setup::prepare_instance(&platform).await?;
+    Ok(Arc::new(platform))
+}
+
+/// The key's subkeys, if the key is the one that the database knows.
+async fn keyring(opening: &Opening, data: &Data, store: &Store) -> Result<Keyring, OpenError> {
+    let path = opening
+        .instance_key
+        .clone()
+        .unwrap_or_else(|| data.file(data::INSTANCE_KEY));
+    let known = store.meta(KEY_CHECK).await?;
+    let key = data::load_or_create(&path, known.is_some(), &*opening.entropy)?;
+    let keyring =
+        Keyring::new(key.expose_secret()).map_err(|error| OpenError::Service(error.to_string()))?;
+    let stands = store
+        .set_meta_once(KEY_CHECK, keyring.check_value().to_owned())
+        .await?;
+    if stands == keyring.check_value() {
+        Ok(keyring)
+    } else {
+        Err(OpenError::OtherKey)
+    }
+}
+
+/// The public URL of the first start. A later start that asks for another is refused; one that asks for none
+/// takes the stored one, so that issuers never change by moving a port.
+async fn public_url(
+    opening: &Opening,
+    store: &Store,
+    default_url: &str,
+) -> Result<String, OpenError> {
+    let wanted = opening.public_url.as_deref().unwrap_or(default_url);
+    let stored = store.set_meta_once(PUBLIC_URL, wanted.to_owned()).await?;
+    match &opening.public_url {
+        Some(asked) if *asked != stored => Err(OpenError::OtherUrl {
+            stored,
+            asked: asked.clone(),
+        }),
+        _ => Ok(stored),
+    }
+}
+
+fn node_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let kept: String = name
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(64)
+        .collect();
+    if kept.is_empty() { "node".into() } else { kept }
+}

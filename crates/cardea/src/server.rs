@@ -1,0 +1,234 @@
+//! A running server: an open instance, its background tasks and its listener. Starts whole or not at all, and
+//! ends in order: no new requests, those in flight finished, counts and checkpoints written, database closed.
+
+use crate::{
+    control::Control,
+    data::{self, Data, DataError},
+    instance::{Instance, OpenError, Opening},
+    metrics,
+};
+use ipnet::IpNet;
+use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
+use service::{Platform, checkpoint, flush_failures};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
+use web::{Door, DoorConfig, Readiness};
+
+const FLUSH: Duration = Duration::from_secs(30);
+const MINUTE: Micros = Micros::seconds(60);
+
+/// What to serve, and where.
+#[derive(Clone)]
+pub struct Options {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The public origin; without one, the stored one, or `http://localhost:<port>`.
+    pub public_url: Option<String>,
+    /// The database server; absent for the embedded database.
+    pub database_url: Option<SecretString>,
+    /// The instance key, where it is not in the data folder.
+    pub instance_key: Option<PathBuf>,
+    /// Networks of proxies that are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How old a view may be when a permit leaves.
+    pub max_staleness: Micros,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Options {
+    /// A server on a free loopback port, with the embedded database and the machine's time and randomness.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            database_url: None,
+            instance_key: None,
+            trusted_proxies: Vec::new(),
+            max_staleness: limits::STALENESS,
+            clock: Arc::new(ambient::SystemClock),
+            entropy: Arc::new(ambient::SystemEntropy),
+        }
+    }
+
+    fn opening(&self) -> Opening {
+        Opening {
+            data: self.data.clone(),
+            database_url: self.database_url.clone(),
+            instance_key: self.instance_key.clone(),
+            public_url: self.public_url.clone(),
+            max_staleness: self.max_staleness,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Nothing can be heard there.
+    #[error("{0} cannot be listened on: {1}; name another address with `--listen`")]
+    Listen(SocketAddr, io::Error),
+    /// The instance cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The metrics cannot be kept.
+    #[error("metrics cannot be kept: {0}")]
+    Metrics(String),
+}
+
+impl From<DataError> for StartError {
+    fn from(error: DataError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    instance: Instance,
+    tasks: JoinSet<()>,
+    listener: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    control: Option<Control>,
+}
+
+impl Server {
+    /// Starts a server; when it returns, requests are answered.
+    ///
+    /// # Errors
+    /// When the folder is held, the address is taken, or key, database or public URL do not fit.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let metrics = metrics::recorder().map_err(StartError::Metrics)?;
+        let held = Data::open(&options.data)?.hold()?;
+        let failed = |error| StartError::Listen(options.listen, error);
+        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let default_url = format!("http://localhost:{}", address.port());
+        let instance = Instance::open_held(options.opening(), held, &default_url).await?;
+        let platform = instance.platform.clone();
+        let door = door(&platform, options.trusted_proxies, metrics);
+        let (stop, stopped) = oneshot::channel();
+        let router = web::router(Arc::new(door));
+        let listener = tokio::spawn(async move {
+            let shutdown = async { drop(stopped.await) };
+            if let Err(error) = web::serve(listener, router, shutdown).await {
+                tracing::error!(%error, "the listener ended");
+            }
+        });
+        let control = match Control::listen(&instance.data, platform.clone()) {
+            Ok(control) => Some(control),
+            Err(error) => {
+                tracing::warn!(%error, "the command line cannot reach this server beside it");
+                None
+            }
+        };
+        let tasks = background(&platform);
+        Ok(Self {
+            address,
+            instance,
+            tasks,
+            listener,
+            stop,
+            control,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+    /// Where a client on this machine reaches it.
+    pub fn local_url(&self) -> String {
+        let address = match self.address.ip() {
+            ip if ip.is_unspecified() => {
+                SocketAddr::new(IpAddr::from([127, 0, 0, 1]), self.address.port())
+            }
+            _ => self.address,
+        };
+        format!("http://{address}")
+    }
+    /// Its means.
+    pub const fn platform(&self) -> &Arc<Platform> {
+        &self.instance.platform
+    }
+    /// Its data folder.
+    pub const fn data(&self) -> &Data {
+        &self.instance.data
+    }
+
+    /// Ends in order.
+    pub async fn shutdown(mut self) {
+        drop(self.control.take());
+        // The listener may have ended already; then nobody waits.
+        let _ = self.stop.send(());
+        if let Err(error) = self.listener.await {
+            tracing::error!(%error, "the listener did not end in order");
+        }
+        self.tasks.shutdown().await;
+        let platform = &self.instance.platform;
+        flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
+        if let Err(error) = last_checkpoints(platform).await {
+            tracing::warn!(%error, "the last checkpoints could not be signed");
+        }
+        self.instance
+            .data
+            .remove(data::CONTROL_SOCKET)
+            .unwrap_or_default();
+        self.instance.close().await;
+    }
+}
+
+fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics::Recorder) -> Door {
+    let seen = platform.clone();
+    let config = DoorConfig {
+        trusted_proxies,
+        metrics: Arc::new(move || metrics.render()),
+        ready: Arc::new(move || Readiness::of(&seen)),
+    };
+    Door {
+        platform: platform.clone(),
+        config,
+    }
+}
+
+fn background(platform: &Arc<Platform>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(platform.node.clone().follow());
+    tasks.spawn(checkpoint::run(platform.clone()));
+    tasks.spawn(flush(platform.clone()));
+    tasks
+}
+
+async fn flush(platform: Arc<Platform>) {
+    let mut every = tokio::time::interval(FLUSH);
+    loop {
+        every.tick().await;
+        flush_failures(&platform, platform.clock.now()).await;
+        metrics::upkeep();
+    }
+}
+
+async fn last_checkpoints(platform: &Platform) -> service::Result<()> {
+    platform.node.poll().await?;
+    checkpoint::sign_all(platform).await?;
+    checkpoint::sign_instance_now(platform, &checkpoint::Covered::default()).await?;
+    Ok(())
+}
