@@ -83,7 +83,7 @@ fn prepare(
 
 /// Refuses writes without an entry (I2), stores the answer and says what moved.
 fn complete(tx: &mut Tx<'_>, plan: &Plan) -> Result<Done, CommitError> {
-    let told = |touched: &crate::tx::Touched| {
+    let told = |touched: &crate::touched::Touched| {
         touched.open.is_empty() && (!touched.wrote || touched.entries > 0)
     };
     if let Some((stream, _)) = tx.touched.iter().find(|(_, touched)| !told(touched)) {

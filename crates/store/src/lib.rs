@@ -20,6 +20,7 @@ mod reader;
 mod record;
 mod sqlite;
 mod store;
+mod touched;
 mod tx;
 mod value;
 

@@ -6,7 +6,7 @@ use crate::{
     command::Proof,
     conn::Conn,
     head::{Heads, Link},
-    tx::Touched,
+    touched::Touched,
     value::Param,
 };
 use domain::Stream;

@@ -3,23 +3,11 @@
 
 use crate::{
     Head, Prepared, Query, Refusal, StoreError, Versioned, artefacts, command::Proof, conn::Conn,
-    entity, head::Heads, log_rows,
+    entity, head::Heads, log_rows, touched::Touched,
 };
 use domain::{Change, Entity, Stream};
 use kernel::{Code, Timestamp};
 use std::collections::BTreeMap;
-
-/// What a command did to one stream.
-#[derive(Default)]
-pub(crate) struct Touched {
-    /// Changes that no entry has taken yet.
-    pub(crate) open: Vec<Change>,
-    /// Changes that an entry took.
-    pub(crate) told: Vec<Change>,
-    pub(crate) wrote: bool,
-    pub(crate) entries: u64,
-    raised: bool,
-}
 
 /// A transaction in which a closure reads and writes the plan's scope and the instance's stream.
 pub struct Tx<'c> {
@@ -296,14 +284,5 @@ impl Tx<'_> {
             self.failure.get_or_insert_with(|| error.clone());
         }
         error.into()
-    }
-}
-
-impl Touched {
-    /// Whether these changes raise the stream's `authority_rev`: at most once a command.
-    pub(crate) fn raise(&mut self) -> bool {
-        let raise = !self.raised && self.open.iter().any(Change::moves_authority);
-        self.raised |= raise;
-        raise
     }
 }

@@ -38,6 +38,7 @@ impl Postgres {
                 "the database's address is not one such as `postgres://user@host/name`".into(),
             )
         })?;
+        guarded(&config)?;
         let (first, wanted) = (config.clone(), options.clone());
         // The driver drives a runtime of its own, which must not start inside another.
         let migrated = std::thread::spawn(move || schema::migrate(&first, &wanted));
@@ -73,6 +74,21 @@ impl Postgres {
         self.jobs
             .push(Lane::Shared(role.lane()), Job::Work(role, mode, work))
     }
+}
+
+/// This build's connections are not encrypted: what leaves the machine needs a decision by name.
+fn guarded(config: &postgres::Config) -> Result<(), StoreError> {
+    use postgres::config::{Host, SslMode};
+    let near = |host: &Host| match host {
+        Host::Tcp(name) => ["localhost", "127.0.0.1", "::1"].contains(&name.as_str()),
+        Host::Unix(_) => true,
+    };
+    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(near) {
+        return Ok(());
+    }
+    Err(StoreError::Migration(
+        "connections to the database are not encrypted; use a socket or a tunnel on this machine, or add `sslmode=disable` where the network itself is trusted".into(),
+    ))
 }
 
 impl Backend for Postgres {
@@ -117,5 +133,20 @@ impl Backend for Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_machine_unencrypted_is_asked_for_by_name() {
+        let judged = |url: &str| guarded(&url.parse().unwrap()).is_ok();
+        assert!(judged("postgres://a@127.0.0.1/b") && judged("postgres://a@localhost/b"));
+        assert!(judged("postgres:///b?host=/run/postgresql&user=a"));
+        assert!(!judged("postgres://a@db.example.com/b"));
+        assert!(!judged("postgres://a@localhost,db.example.com/b"));
+        assert!(judged("postgres://a@db.example.com/b?sslmode=disable"));
     }
 }

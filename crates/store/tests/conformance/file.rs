@@ -55,7 +55,7 @@ async fn the_file_is_private_and_what_is_appended_stays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn positions_have_no_gap_even_after_refusals() {
     let world = World::sqlite().unwrap();
-    crate::rows::a_refusal_or_a_panic_rolls_back_alone(World {
+    crate::rules::a_refusal_or_a_panic_rolls_back_alone(World {
         store: world.store.clone(),
         place: Place::Server(String::new()),
         clock: world.clock.clone(),
@@ -109,4 +109,22 @@ async fn an_unreadable_row_is_named() {
     };
     assert_eq!((table, column), ("revocation", "body"));
     assert!(row.ends_with(&"ab".repeat(16)), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_stores_on_one_file_see_each_others_heads() {
+    let world = World::sqlite().unwrap();
+    let other = World {
+        store: open(&world).unwrap(),
+        place: Place::Server(String::new()),
+        clock: world.clock.clone(),
+        entropy: world.entropy.clone(),
+    };
+    let org = world.org();
+    for turn in [1, 3, 5] {
+        assert_eq!(world.record(org).await.unwrap(), turn);
+        assert_eq!(other.record(org).await.unwrap(), turn + 1);
+    }
+    assert_eq!(world.revoke(org, 1).await.moved[0].head.seq, 7);
+    assert_eq!(other.revoke(org, 2).await.moved[0].head.state_rev, 2);
 }

@@ -12,9 +12,12 @@
 mod feed;
 mod file;
 mod log;
+mod lost;
 mod races;
 mod rows;
+mod rules;
 mod server;
+mod texts;
 mod world;
 
 macro_rules! on_both {
@@ -38,15 +41,15 @@ macro_rules! on_both {
 
 on_both! {
     rows: a_row_is_written_read_listed_and_versioned
-        keys_and_texts_are_compared_byte_by_byte
-        a_filter_compares_members_as_text
-        a_dry_run_writes_nothing
+        operational_rows_and_facts
+        a_read_ends_after_two_seconds;
+    texts: keys_and_texts_are_compared_byte_by_byte
+        a_filter_compares_members_as_text;
+    rules: a_dry_run_writes_nothing
         a_refusal_or_a_panic_rolls_back_alone
         what_is_written_without_an_entry_is_refused
         other_streams_are_out_of_reach
-        an_idempotency_key_answers_once
-        operational_rows_and_facts
-        a_read_ends_after_two_seconds;
+        an_idempotency_key_answers_once;
     races: one_of_fifty_claims_wins
         an_artefact_is_consumed_once
         sequence_numbers_have_no_gap

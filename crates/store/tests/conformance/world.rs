@@ -191,3 +191,30 @@ fn plain(kind: &str, event_id: Id<kernel::Event>, timestamp: Timestamp) -> Entry
         v: 1,
     }
 }
+
+/// The code of a refusal.
+pub fn code<T: std::fmt::Debug>(result: Result<T, store::CommitError>) -> kernel::Code {
+    match result.unwrap_err() {
+        store::CommitError::Refused(refusal) => refusal.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn organization(
+    n: u8,
+    name: &str,
+    state: domain::OrganizationState,
+    parent: Option<u8>,
+) -> domain::Organization {
+    domain::Organization {
+        core: domain::OrganizationCore {
+            id: Id::from_bytes([n; 16]),
+            slug: format!("o{n}"),
+            issuer: "https://id.example/o".into(),
+            state,
+            parent: parent.map(|n| Id::from_bytes([n; 16])),
+        },
+        name: name.into(),
+        created_at: Timestamp::from_micros(1_700_000_000_000_001),
+    }
+}
