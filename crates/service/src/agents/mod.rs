@@ -111,6 +111,6 @@ pub(crate) fn refusal(denied: &Denied) -> Error {
             "the agent's trust is {trust}; the organization's floor is {floor}"
         )),
         Denied::RunNotOpen => Error::state("the run is not open"),
-        other => Error::state(format!("the agent is given nothing now: {other:?}")),
+        _ => Error::state("nothing is given to this agent now; see its trust and its runs"),
     }
 }
