@@ -210,14 +210,16 @@ impl Cx {
 
     fn plan(&self, instance: bool, scope: Stream) -> Plan {
         let mut decided_at = Vec::new();
+        let mut instance_at = None;
         if let Some(view) = &self.view {
-            decided_at.push((Stream::org(view.id()), view.revision.authority));
-            if instance {
-                decided_at.push((Stream::INSTANCE, view.instance_revision.authority));
+            let seen = view.instance_revision.authority;
+            decided_at.extend((Stream::org(view.id()) == scope).then_some((scope, view.revision.authority)));
+            match instance || scope == Stream::INSTANCE {
+                true => decided_at.push((Stream::INSTANCE, seen)),
+                false => instance_at = Some(seen),
             }
         }
-        decided_at.retain(|(stream, _)| *stream == scope || *stream == Stream::INSTANCE);
-        Plan { scope, decided_at, idempotency: self.idempotency(scope), dry_run: self.envelope.dry_run }
+        Plan { scope, decided_at, instance_at, idempotency: self.idempotency(scope), dry_run: self.envelope.dry_run }
     }
 
     /// The key is bound to principal, credential and operation (DIR-10).

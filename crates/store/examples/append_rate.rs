@@ -118,7 +118,10 @@ async fn measure(store: &Store, name: &str, streams: u64) -> Result<(), Failure>
                 let record = Record {
                     stream,
                     entry,
-                    decided_at: Some(0),
+                    decided_at: Some(store::Decided {
+                        stream: 0,
+                        instance: 0,
+                    }),
                     once: None,
                 };
                 store.record(record).await?;

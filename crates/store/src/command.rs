@@ -27,6 +27,9 @@ pub struct Plan {
     /// The `authority_rev` seen in each stream the decision was made on. Naming the instance locks it first;
     /// a closure that touches it unannounced locks it late and may have to run again.
     pub decided_at: Vec<(Stream, u64)>,
+    /// The instance's `authority_rev`, for a closure that decided on it and does not write it: compared under a
+    /// lock that such closures share.
+    pub instance_at: Option<u64>,
     /// The idempotency key of the request.
     pub idempotency: Option<Idempotency>,
     /// Whether everything is rolled back after the closure ran.
@@ -39,6 +42,7 @@ impl Plan {
         Self {
             scope: scope.into(),
             decided_at: Vec::new(),
+            instance_at: None,
             idempotency: None,
             dry_run: false,
         }

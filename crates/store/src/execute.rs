@@ -8,6 +8,7 @@ use crate::{
     head::Heads,
     tx::Tx,
 };
+use domain::Stream;
 use kernel::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -64,17 +65,14 @@ fn prepare(
     if locks.iter().any(|stream| !plan.covers(*stream)) {
         return Err(StoreError::OutOfScope.into());
     }
+    if let Some(seen) = plan.instance_at {
+        heads.still_at(conn, Stream::INSTANCE, seen)?;
+    }
     for stream in locks {
         heads.lock(conn, stream)?;
     }
     for (stream, seen) in &plan.decided_at {
-        let current = heads.lock(conn, *stream)?.head.authority_rev;
-        if current != *seen {
-            return Err(CommitError::AuthorityMoved {
-                stream: *stream,
-                current,
-            });
-        }
+        heads.still_at(conn, *stream, *seen)?;
     }
     plan.idempotency
         .as_ref()

@@ -2,7 +2,7 @@
 //! written once per transaction, so that a group of entries costs one write of it.
 
 use crate::{
-    Engine, Prepared, StoreError,
+    CommitError, Engine, Prepared, StoreError,
     conn::Conn,
     log::{Frontier, entry_hash},
     value::{Cells, Row},
@@ -68,6 +68,7 @@ impl Chain {
 /// How many heads are kept in memory between transactions.
 const KEPT: usize = 16_384;
 const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1 FOR UPDATE";
+const SHARE: &str = "SELECT authority_rev FROM stream_head WHERE stream = $1 FOR SHARE";
 const LOOK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1";
 const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, \
@@ -169,6 +170,28 @@ impl Heads {
         }
     }
 
+    /// Refuses when authority moved in this stream since it was decided on. The instance's head is only shared:
+    /// every organization's decisions read it and none of them writes it.
+    pub(crate) fn still_at(
+        &mut self,
+        conn: &mut dyn Conn,
+        stream: Stream,
+        seen: u64,
+    ) -> Result<(), CommitError> {
+        let shared = conn.engine() == Engine::Postgres
+            && stream == Stream::INSTANCE
+            && !self.chains.contains_key(&stream);
+        let current = if shared {
+            share_row(conn, stream)?
+        } else {
+            self.lock(conn, stream)?.head.authority_rev
+        };
+        if current == seen {
+            return Ok(());
+        }
+        Err(CommitError::AuthorityMoved { stream, current })
+    }
+
     /// The same, remembering what it was for `rollback`.
     pub(crate) fn edit(
         &mut self,
@@ -206,6 +229,13 @@ impl Heads {
         }
         Ok(())
     }
+}
+
+/// The `authority_rev` of a head that nobody may move until this transaction ends.
+pub(crate) fn share_row(conn: &mut dyn Conn, stream: Stream) -> Result<u64, StoreError> {
+    let row = conn.query(SHARE, &[stream.into()])?.pop();
+    let decoded = row.map(|row| Cells::new("stream_head", row).count("authority_rev"));
+    decoded.transpose().map(Option::unwrap_or_default)
 }
 
 fn lock_row(conn: &mut dyn Conn, stream: Stream) -> Result<Chain, StoreError> {

@@ -33,6 +33,6 @@ pub use head::Head;
 pub use meta::EPOCH;
 pub use operate::Operational;
 pub use reader::Reader;
-pub use record::{Once, Prepared, Record, Recorded};
+pub use record::{Decided, Once, Prepared, Record, Recorded};
 pub use store::{FeedRow, Options, Store};
 pub use tx::Tx;

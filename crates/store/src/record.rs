@@ -68,6 +68,16 @@ pub struct Once {
     pub expires_at: Timestamp,
 }
 
+/// What a record was decided on: how often authority had moved in its own stream and in the instance's, whose
+/// kill switch and organizations' states every decision reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The `authority_rev` of the record's own stream.
+    pub stream: u64,
+    /// The `authority_rev` of the instance's stream.
+    pub instance: u64,
+}
+
 /// An entry that moves no state: a token issued, a sign-in.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -75,8 +85,8 @@ pub struct Record {
     pub stream: Stream,
     /// The entry.
     pub entry: Prepared,
-    /// The `authority_rev` the decision was made at; refused when it moved.
-    pub decided_at: Option<u64>,
+    /// What the decision was made on; refused when it moved.
+    pub decided_at: Option<Decided>,
     /// What it consumes.
     pub once: Option<Once>,
 }

@@ -13,7 +13,7 @@ use domain::{
 use kernel::{Micros, Timestamp, limits};
 use live::View;
 use proto::oauth::TrustClaim;
-use store::{CommitError, Once, Prepared, Record};
+use store::{CommitError, Decided, Once, Prepared, Record};
 
 /// The prefix of opaque tokens.
 pub const OPAQUE_PREFIX: &str = "cdx_";
@@ -153,6 +153,11 @@ fn act(mint: &Mint<'_>, claims: &Claims, lineage: Lineage, expires_at: Timestamp
     }
 }
 
+/// What a decision made on this view rests on.
+pub fn decided(view: &View) -> Decided {
+    Decided { stream: view.revision.authority, instance: view.instance_revision.authority }
+}
+
 /// Mints and records: the token leaves only when nothing it was decided on has moved and its entry is durable.
 ///
 /// # Errors
@@ -176,7 +181,7 @@ pub async fn issue(
 /// A decision that moved says so, when this node has caught up with what moved it.
 pub(crate) async fn record_decided(platform: &Platform, view: &View, entry: Prepared, once: Option<Once>) -> Result<()> {
     let stream = Stream::org(view.id());
-    let record = Record { stream, entry, decided_at: Some(view.revision.authority), once };
+    let record = Record { stream, entry, decided_at: Some(decided(view)), once };
     match platform.store.record(record).await {
         Ok(_) => Ok(()),
         Err(CommitError::AuthorityMoved { stream, .. }) => {

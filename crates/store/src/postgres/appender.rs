@@ -93,17 +93,12 @@ impl Session {
 }
 
 fn write(conn: &mut Pg, records: &[Record]) -> Result<(Vec<Outcome>, Option<Proof>), StoreError> {
+    let instance = share(conn, records)?;
     let mut heads = lock(conn, records)?;
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(records.len());
     for record in records {
-        let stream = record.stream;
-        let current = heads.lock(conn, stream)?.head.authority_rev;
-        let moved = record.decided_at.is_some_and(|seen| seen != current);
-        outcomes.push(if moved {
-            Err(CommitError::AuthorityMoved { stream, current })
-        } else {
-            Ok(Recorded { seq: 0 })
-        });
+        let current = heads.lock(conn, record.stream)?.head.authority_rev;
+        outcomes.push(stands(record, current, instance).map(|()| Recorded { seq: 0 }));
     }
     consume(conn, records, &mut outcomes)?;
     let mut columns = Columns::default();
@@ -124,6 +119,30 @@ fn write(conn: &mut Pg, records: &[Record]) -> Result<(Vec<Outcome>, Option<Proo
     columns.insert(conn)?;
     super::columns::save(conn, &heads)?;
     Ok((outcomes, proof))
+}
+
+/// The instance's `authority_rev`, held until the batch ends, when a record was decided on it.
+fn share(conn: &mut Pg, records: &[Record]) -> Result<u64, StoreError> {
+    if records.iter().any(|record| record.decided_at.is_some()) {
+        head::share_row(conn, Stream::INSTANCE)
+    } else {
+        Ok(0)
+    }
+}
+
+fn stands(record: &Record, own: u64, instance: u64) -> Result<(), CommitError> {
+    let Some(decided) = record.decided_at else {
+        return Ok(());
+    };
+    let moved = |stream, current| Err(CommitError::AuthorityMoved { stream, current });
+    if decided.instance != instance {
+        return moved(Stream::INSTANCE, instance);
+    }
+    if decided.stream == own {
+        Ok(())
+    } else {
+        moved(record.stream, own)
+    }
 }
 
 /// Locks every head of the batch in order; those that do not exist are made.

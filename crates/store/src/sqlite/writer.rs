@@ -12,6 +12,7 @@ use crate::{
     log_rows,
     record::{Record, Waiting},
 };
+use domain::Stream;
 use kernel::Clock;
 
 /// The most that share one COMMIT.
@@ -157,11 +158,12 @@ impl Group<'_> {
     /// was consumed leaves something behind.
     fn append(&mut self, record: &Record) -> Result<Recorded, CommitError> {
         let stream = record.stream;
-        let chain = self.heads.lock(self.conn, stream)?;
-        let current = chain.head.authority_rev;
-        if record.decided_at.is_some_and(|seen| seen != current) {
-            return Err(CommitError::AuthorityMoved { stream, current });
+        if let Some(decided) = record.decided_at {
+            self.heads
+                .still_at(self.conn, Stream::INSTANCE, decided.instance)?;
+            self.heads.still_at(self.conn, stream, decided.stream)?;
         }
+        let chain = self.heads.lock(self.conn, stream)?;
         if let Some(once) = &record.once
             && !artefacts::consume(self.conn, stream, once.kind, &once.hash, once.expires_at)?
         {

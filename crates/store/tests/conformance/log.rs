@@ -62,7 +62,10 @@ pub async fn a_decision_older_than_the_authority_is_refused(world: World) {
         world.store.record(Record {
             stream: org,
             entry,
-            decided_at: Some(seen),
+            decided_at: Some(store::Decided {
+                stream: seen,
+                instance: 0,
+            }),
             once: None,
         })
     };
