@@ -50,7 +50,7 @@ permissions! {
     }
     "agents" {
         AgentsRead "read" "See agents and their trust";
-        AgentsCreate "create" "Register agents";
+        AgentsCreate "create" "Register agents, which may reach as far as the person who answers for them";
         AgentsUpdate "update" "Change an agent's name, version, ceiling and connections";
         AgentsSuspend "suspend" "Suspend and resume agents";
         AgentsRevoke "revoke" "Revoke agents for good";
