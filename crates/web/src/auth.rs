@@ -5,7 +5,7 @@ use crate::{arrival::Arrival, door::Door};
 use domain::Stream;
 use http::{HeaderMap, header};
 use kernel::{Code, limits};
-use live::View;
+use service::View;
 use service::{Caller, Error, Result, authenticate, organization_of};
 use std::time::Duration;
 

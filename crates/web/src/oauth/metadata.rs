@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::OrganizationState;
 use http::{HeaderMap, HeaderValue, header};
-use live::View;
+use service::View;
 use serde::Serialize;
 use service::{Error, Result, oauth};
 use std::sync::Arc;
