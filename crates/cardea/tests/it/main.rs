@@ -11,4 +11,7 @@
 #[macro_use]
 mod world;
 
+mod durable;
+mod kill;
+mod program;
 mod road;
