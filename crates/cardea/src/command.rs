@@ -70,11 +70,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(code) => code,
         Err(failure) => {
             complain(&failure.text);
-            if failure.exit == exit::USAGE {
-                usage
-            } else {
-                failure.exit
-            }
+            failure.exit
         }
     }
 }
@@ -93,6 +89,7 @@ async fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
     let (words, last) = words(matches);
     let global = Global::read(last)?;
     match words.as_str() {
+        "demo" => crate::demo::run(last).await,
         "serve" => serve::run(last).await,
         "init" => local::init(&global, last).await,
         "recover-admin" => local::recover(&global, last).await,

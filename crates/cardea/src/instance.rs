@@ -3,7 +3,9 @@
 
 use crate::data::{self, Data, DataError, HeldData, KeyError};
 use kernel::{Clock, Entropy, ExposeSecret, Micros, SecretString, ambient, limits};
-use service::{Failures, Node, Platform, SubjectKeys, oauth::KeyCache, sealing::Keyring, setup};
+use service::{
+    Failures, Node, Platform, SubjectKeys, checkpoint, oauth::KeyCache, sealing::Keyring, setup,
+};
 use std::{path::PathBuf, sync::Arc};
 use store::{Store, StoreError};
 
@@ -144,10 +146,24 @@ impl Instance {
         }
     }
 
+    /// Covers everything in the log by signatures, so that nobody changes it unseen after this process ended.
+    pub async fn sign(&self) {
+        if let Err(error) = signed(&self.platform).await {
+            tracing::warn!(%error, "the last checkpoints could not be signed");
+        }
+    }
+
     /// Ends the database threads and lets the folder go.
     pub async fn close(self) {
         close(self.platform.store.clone()).await;
     }
+}
+
+async fn signed(platform: &Platform) -> service::Result<()> {
+    platform.node.poll().await?;
+    checkpoint::sign_all(platform).await?;
+    checkpoint::sign_instance_now(platform, &checkpoint::Covered::default()).await?;
+    Ok(())
 }
 
 async fn close(store: Store) {
@@ -245,4 +261,70 @@ fn node_name() -> String {
         .take(64)
         .collect();
     if kept.is_empty() { "node".into() } else { kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const URL: &str = "http://localhost:8080";
+
+    async fn opened(opening: &Opening) -> Result<String, OpenError> {
+        let instance = Instance::open(opening.clone(), URL).await?;
+        let url = instance.platform.public_url.clone();
+        instance.close().await;
+        Ok(url)
+    }
+
+    fn place() -> (tempfile::TempDir, Opening) {
+        let folder = tempfile::tempdir().unwrap();
+        let opening = Opening::new(folder.path().join("data"));
+        (folder, opening)
+    }
+
+    #[tokio::test]
+    async fn the_first_public_url_stays() {
+        let (_folder, opening) = place();
+        assert_eq!(opened(&opening).await.unwrap(), URL);
+        let asks = |url: &str| Opening {
+            public_url: Some(url.into()),
+            ..opening.clone()
+        };
+        assert_eq!(opened(&asks(URL)).await.unwrap(), URL);
+        let refused = opened(&asks("https://other.example")).await.unwrap_err();
+        assert!(matches!(refused, OpenError::OtherUrl { .. }), "{refused}");
+        let moved = Instance::open(opening.clone(), "http://localhost:9")
+            .await
+            .unwrap();
+        assert_eq!(moved.platform.public_url, URL, "nobody asked for another");
+    }
+
+    #[tokio::test]
+    async fn another_key_or_none_is_refused_and_changes_nothing() {
+        let (folder, opening) = place();
+        opened(&opening).await.unwrap();
+        let key = opening.data.join(data::INSTANCE_KEY);
+        let kept = folder.path().join("kept");
+        fs::rename(&key, &kept).unwrap();
+        let missing = opened(&opening).await.unwrap_err();
+        assert!(
+            matches!(missing, OpenError::Key(KeyError::Missing(_))),
+            "{missing}"
+        );
+        assert!(!key.exists());
+        let (_other, elsewhere) = place();
+        opened(&elsewhere).await.unwrap();
+        let wrong = elsewhere.data.join(data::INSTANCE_KEY);
+        let wrong = Opening {
+            instance_key: Some(wrong),
+            ..opening.clone()
+        };
+        assert!(matches!(opened(&wrong).await, Err(OpenError::OtherKey)));
+        let right = Opening {
+            instance_key: Some(kept),
+            ..opening
+        };
+        opened(&right).await.unwrap();
+    }
 }

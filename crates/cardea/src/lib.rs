@@ -5,6 +5,7 @@ mod command;
 pub mod config;
 mod control;
 pub mod data;
+pub mod demo;
 pub mod instance;
 pub mod local;
 mod metrics;

@@ -33,6 +33,10 @@ fn install() -> Result<Recorder, String> {
         "cardea_build_info",
         "Always 1; the label says which build answers."
     );
+    metrics::describe_counter!(
+        "cardea_introspections_total",
+        "Introspections by kind of caller and answer."
+    );
     metrics::gauge!("cardea_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(recorder)
 }

@@ -185,9 +185,7 @@ impl Server {
         self.tasks.shutdown().await;
         let platform = &self.instance.platform;
         flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
-        if let Err(error) = last_checkpoints(platform).await {
-            tracing::warn!(%error, "the last checkpoints could not be signed");
-        }
+        self.instance.sign().await;
         self.instance
             .data
             .remove(data::CONTROL_SOCKET)
@@ -226,9 +224,82 @@ async fn flush(platform: Arc<Platform>) {
     }
 }
 
-async fn last_checkpoints(platform: &Platform) -> service::Result<()> {
-    platform.node.poll().await?;
-    checkpoint::sign_all(platform).await?;
-    checkpoint::sign_instance_now(platform, &checkpoint::Covered::default()).await?;
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        control,
+        local::Request,
+        verify::{Asked, verify},
+    };
+    use egress::{Client, ClientOptions};
+    use serde_json::Value;
+    use store::Store;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_answers_holds_its_folder_and_ends_with_everything_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("data"));
+        let server = Server::start(options.clone()).await.unwrap();
+        let client = Client::operator(ClientOptions::default()).unwrap();
+        let ready: Value = client
+            .get_json(&format!("{}/health/ready", server.local_url()))
+            .await
+            .unwrap();
+        assert_eq!(ready["status"], "ready");
+        let second = Server::start(options.clone()).await.err().unwrap();
+        assert!(
+            matches!(
+                second,
+                StartError::Open(OpenError::Data(DataError::Held(_)))
+            ),
+            "{second}"
+        );
+
+        let data = server.data().clone();
+        let init = Request::Init {
+            org: "acme".into(),
+            owner: "o@acme.example".into(),
+            token: true,
+            public_url: None,
+        };
+        let ask = move || control::ask(&data, &init).unwrap();
+        let made = tokio::task::spawn_blocking(ask.clone())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(made.token.is_some() && made.setup_url.contains("/setup#cdu_"));
+        let again = tokio::task::spawn_blocking(ask).await.unwrap().unwrap_err();
+        assert_eq!(again.code, "already_exists");
+
+        server.shutdown().await;
+        assert!(!options.data.join(data::CONTROL_SOCKET).exists());
+        let (clock, entropy) = (options.clock, options.entropy);
+        let store = Store::sqlite_to_read(
+            &options.data.join(data::DATABASE),
+            store::Options {
+                clock,
+                entropy,
+                connections: 1,
+            },
+        )
+        .unwrap();
+        let verified = verify(
+            &store,
+            Asked {
+                deep: true,
+                ..Asked::default()
+            },
+        )
+        .await
+        .unwrap();
+        assert_eq!((verified.exit_code(), verified.reports.len()), (0, 2));
+        assert!(
+            verified
+                .reports
+                .iter()
+                .all(|(_, report)| report.after_last_checkpoint == 0),
+            "{verified:?}"
+        );
+    }
 }

@@ -6,7 +6,10 @@ use super::{
     global::Global,
     operation, output, place,
 };
-use crate::instance::Instance;
+use crate::{
+    data::DataError,
+    instance::{Instance, OpenError},
+};
 use clap::{ArgMatches, Command, parser::ValueSource};
 use domain::{Held, Lineage, Permission, Permissions, Principal};
 use kernel::limits;
@@ -41,10 +44,15 @@ pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u
         .ok_or_else(|| Failure::usage("name the organization with `--org`"))?;
     let settings = place::settings(matches)?;
     let opened = Instance::open(place::opening(&settings), &place::default_url(&settings)).await;
-    let instance = opened.map_err(Failure::refused)?;
+    let instance = opened.map_err(|error| match error {
+        OpenError::Data(DataError::Held(_)) => Failure::refused(format!(
+            "{error}, or leave out `--data` to ask the running server with an API token"
+        )),
+        other => Failure::refused(other),
+    })?;
     let input = operation::input(operation, global, matches)?;
     let answer = call(&instance.platform, &org, operation, input).await;
-    let _signed = service::checkpoint::sign_all(&instance.platform).await;
+    instance.sign().await;
     instance.close().await;
     let answer =
         answer.map_err(|error| Failure::new(Failure::of_code(error.code.as_str()), error))?;

@@ -73,17 +73,10 @@ async fn perform(settings: &Settings, request: Request) -> Result<Prepared, Fail
     };
     let done = local::perform(&instance.platform, request).await;
     if done.is_ok() {
-        sign(&instance).await;
+        instance.sign().await;
     }
     instance.close().await;
     done.map_err(refused)
-}
-
-/// What was done here is covered by a signature before anybody could change it.
-async fn sign(instance: &Instance) {
-    if let Err(error) = service::checkpoint::sign_all(&instance.platform).await {
-        tracing::warn!(%error, "the last checkpoints could not be signed");
-    }
 }
 
 /// Through the server that holds the folder.

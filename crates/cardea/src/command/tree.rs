@@ -36,6 +36,7 @@ fn own() -> Vec<Command> {
     vec![
         serve::command(),
         init(),
+        crate::demo::command(),
         place::flags(recover),
         place::flags(doctor),
         openapi,

@@ -31,7 +31,7 @@ use store::{
 
 const UNREADABLE: u8 = 2;
 const INCOMPLETE: u8 = 3;
-/// Everything the exit code of a wrong command line is replaced for.
+/// A wrong command line; the other commands' 2 means something else here.
 const USAGE: u8 = 64;
 
 /// The command.
@@ -78,7 +78,7 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
             let given = |name: &str| {
                 matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine)
             };
-            if given("data") || given("database-url") || global.org.is_some() {
+            if given("data") || given("database-url") || given("org") {
                 return Err(Failure::new(
                     USAGE,
                     "`--file` verifies one export; leave out `--data`, `--database-url` and `--org`",
@@ -131,7 +131,7 @@ fn export(path: &Path, asked: &Asked) -> Result<Verified, Failure> {
 
 async fn database(matches: &ArgMatches, asked: Asked) -> Result<Verified, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::new(UNREADABLE, error);
-    let settings = place::settings(matches)?;
+    let settings = place::settings(matches).map_err(|failure| Failure::new(USAGE, failure.text))?;
     let (clock, entropy) = (
         Arc::new(ambient::SystemClock),
         Arc::new(ambient::SystemEntropy),

@@ -1,0 +1,162 @@
+//! The end of the story: the log verifies, and a copy of it in which one byte was changed does not, and says where.
+//! It works on files; the running server is not touched.
+
+use crate::{
+    data::DATABASE,
+    verify::{Asked, Verified, VerifyError, first_place, verify},
+};
+use domain::Stream;
+use kernel::{Clock, Entropy};
+use std::{fs, io, path::Path, sync::Arc};
+use store::{Options, Store, StoreError};
+
+/// How often a copy is taken until it is one of a quiet moment.
+const ATTEMPTS: usize = 5;
+
+/// Why the log could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum TamperError {
+    /// The files.
+    #[error("a copy cannot be made: {0}")]
+    Io(#[from] io::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The verifier.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A copy is not whole.
+    #[error("no whole copy could be taken")]
+    NoCopy,
+    /// No entry could be chosen.
+    #[error("no entry lies whole on a page of the file")]
+    NoEntry,
+}
+
+/// Time and randomness for opening.
+#[derive(Clone)]
+pub struct Means {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Means {
+    async fn open(&self, folder: &Path, to_read: bool) -> Result<Store, TamperError> {
+        let options = Options {
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            connections: 1,
+        };
+        let file = folder.join(DATABASE);
+        let open = move || {
+            if to_read {
+                Store::sqlite_to_read(&file, options)
+            } else {
+                Store::sqlite(&file, options)
+            }
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        Ok(opened.map_err(|_| TamperError::NoCopy)??)
+    }
+}
+
+async fn close(store: Store) {
+    let _ended = tokio::task::spawn_blocking(move || store.close()).await;
+}
+
+/// Verifies a data folder's log, every column of it, without changing it.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn look(means: &Means, folder: &Path) -> Result<Verified, TamperError> {
+    let store = means.open(folder, true).await?;
+    let verified = verify(
+        &store,
+        Asked {
+            deep: true,
+            ..Asked::default()
+        },
+    )
+    .await;
+    close(store).await;
+    Ok(verified?)
+}
+
+/// A copy of a data folder's database in another folder, all of it in one file.
+///
+/// # Errors
+/// When none is whole.
+pub async fn copy(means: &Means, from: &Path, to: &Path) -> Result<(), TamperError> {
+    for _ in 0..ATTEMPTS {
+        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
+            match fs::copy(from.join(&name), to.join(&name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => drop(done?),
+            }
+        }
+        // Opening it to write and closing it moves the write-ahead log into the file.
+        if let Ok(store) = means.open(to, false).await {
+            close(store).await;
+            if look(means, to)
+                .await
+                .is_ok_and(|verified| verified.exit_code() == 0)
+            {
+                return Ok(());
+            }
+        }
+    }
+    Err(TamperError::NoCopy)
+}
+
+/// Changes one byte of one entry in the file; returns whose it is and which.
+///
+/// # Errors
+/// When no entry can be changed by one byte.
+pub async fn change_one_byte(means: &Means, folder: &Path) -> Result<(Stream, u64), TamperError> {
+    let store = means.open(folder, true).await?;
+    let mut streams: Vec<Stream> = store
+        .heads(None)
+        .await?
+        .into_iter()
+        .map(|(stream, _)| stream)
+        .collect();
+    streams.retain(|stream| *stream != Stream::INSTANCE);
+    let mut entries = Vec::new();
+    for stream in streams {
+        let rows = store
+            .read(stream, move |reader| reader.event_rows(stream, 1, 50))
+            .await?;
+        entries.extend(rows.into_iter().map(|row| {
+            (
+                stream,
+                row.seq,
+                format!("\"event_id\":\"{}\"", row.event_id).into_bytes(),
+            )
+        }));
+    }
+    close(store).await;
+    let path = folder.join(DATABASE);
+    let mut file = fs::read(&path)?;
+    for (stream, seq, mark) in entries {
+        let mut places = file
+            .windows(mark.len())
+            .enumerate()
+            .filter(|(_, window)| *window == mark)
+            .map(|(at, _)| at);
+        if let (Some(at), None) = (places.next(), places.next())
+            && let Some(byte) = file.get_mut(at + mark.len() - 2)
+        {
+            *byte = if *byte == b'0' { b'1' } else { b'0' };
+            fs::write(&path, &file)?;
+            return Ok((stream, seq));
+        }
+    }
+    Err(TamperError::NoEntry)
+}
+
+/// Whether the change was found, at that entry and nowhere else.
+pub fn found(verified: &Verified, place: (Stream, u64)) -> bool {
+    verified.exit_code() == 1 && first_place(verified) == Some(place)
+}
