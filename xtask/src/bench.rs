@@ -23,6 +23,9 @@ pub struct Options {
     /// Database instead of the embedded one, such as postgres://…
     #[arg(long)]
     database_url: Option<String>,
+    /// A built binary to measure instead of building the release profile
+    #[arg(long)]
+    binary: Option<std::path::PathBuf>,
     /// Leave out the peer
     #[arg(long)]
     no_peer: bool,
@@ -32,14 +35,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     if shell::which("wrk").is_none() {
         bail!("wrk is not installed; `cargo xtask test` installs it");
     }
-    shell::run(std::process::Command::new("cargo").current_dir(root).args([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "cardea",
-    ]))?;
-    let binary = root.join("target/release/cardea");
+    let binary = binary(root, options)?;
     let start = server::cold_start(&binary)?;
     let idle = server::idle_memory(&binary)?;
     let server = Server::prepared(&binary, options.database_url.as_deref())?;
@@ -73,6 +69,14 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     };
     server.stop()?;
     write(root, &report)
+}
+
+fn binary(root: &Path, options: &Options) -> Result<std::path::PathBuf> {
+    if let Some(binary) = &options.binary {
+        return Ok(binary.clone());
+    }
+    shell::run(&mut shell::cargo(root, &["build", "--release", "--locked", "-p", "cardea"]))?;
+    Ok(root.join("target/release/cardea"))
 }
 
 fn write(root: &Path, report: &figures::Report) -> Result<()> {
