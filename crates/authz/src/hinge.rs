@@ -4,8 +4,8 @@
 
 use crate::{Facts, person};
 use domain::{
-    AgentCore, AgentState, Class, ConnectionCore, Initiator, KillTarget, RevocationCore, RunCore,
-    Scope, ScopeGrant, trust,
+    AgentCore, AgentState, Class, ConnectionCore, Initiator, KillTarget, Permission, Reach,
+    RevocationCore, RunCore, Scope, ScopeGrant, trust,
 };
 use kernel::{Id, Timestamp};
 
@@ -104,12 +104,7 @@ pub fn may_act(facts: &impl Facts, agent: &AgentCore) -> Result<(), Denied> {
 }
 
 /// Whether a run is this agent's, open now, and no node above it is revoked.
-pub fn run_is_open(
-    facts: &impl Facts,
-    run: &RunCore,
-    agent: &AgentCore,
-    now: Timestamp,
-) -> bool {
+pub fn run_is_open(facts: &impl Facts, run: &RunCore, agent: &AgentCore, now: Timestamp) -> bool {
     run.agent == agent.id && run.state_at(now).is_open() && run_stands(facts, run, now)
 }
 
@@ -122,12 +117,54 @@ pub(crate) fn run_stands(facts: &impl Facts, run: &RunCore, now: Timestamp) -> b
             .any(|grant| facts.revoked(RevocationCore::grant_node(grant)))
         && run
             .initiator
-            .is_none_or(|initiator| person::stands(facts, initiator.user))
+            .is_none_or(|initiator| stands_behind(facts, run, initiator, now))
         && run.parent.is_none_or(|parent| {
             facts
                 .run(parent)
-                .is_some_and(|run| run_stands(facts, run, now))
+                .is_some_and(|above| run_stands(facts, above, now) && hop_stands(facts, above, run))
         })
+}
+
+/// Whether the agent of a run may act, where a run of another agent was started from it: what stops the one stops
+/// what it handed on (A2A-6). Of one agent's own runs that is asked where the agent itself is judged.
+fn hop_stands(facts: &impl Facts, above: &RunCore, run: &RunCore) -> bool {
+    above.agent == run.agent
+        || facts
+            .agent(above.agent)
+            .is_some_and(|agent| may_act(facts, agent).is_ok())
+}
+
+/// Whether a run and every run above it, each with its agent's ceiling as it is now, reach this far.
+fn reaches(facts: &impl Facts, run: &RunCore, grant: &ScopeGrant) -> bool {
+    let by_agent =
+        |agent: &AgentCore| agent.ceiling.contains(grant) && agent.may_use(grant.connection);
+    run.scopes.contains(grant)
+        && facts.agent(run.agent).is_some_and(by_agent)
+        && run.parent.is_none_or(|parent| {
+            facts
+                .run(parent)
+                .is_some_and(|above| reaches(facts, above, grant))
+        })
+}
+
+/// Whether the human who started the run may still act for its agent, by the credential they used: what let them
+/// start it must hold as long as it lasts (AGT-10).
+fn stands_behind(facts: &impl Facts, run: &RunCore, initiator: Initiator, now: Timestamp) -> bool {
+    let user = initiator.user;
+    let owns = facts
+        .agent(run.agent)
+        .is_some_and(|agent| agent.owner.0 == user);
+    let reach = if owns { Reach::Own } else { Reach::All };
+    let by_token = |id: Id<kernel::Token>| {
+        facts.api_token(id).is_some_and(|token| {
+            !token.revoked
+                && token.expires_at > now
+                && token.permissions.has(Permission::AgentsActFor)
+        })
+    };
+    person::stands(facts, user)
+        && person::holds(facts, user, Permission::AgentsActFor, reach, now)
+        && initiator.token.is_none_or(by_token)
 }
 
 /// The intersection itself: scopes of the connection that every side holds now.
@@ -141,7 +178,7 @@ pub fn remaining(
     if may_act(facts, agent).is_err() || !agent.may_use(connection.id) {
         return Vec::new();
     }
-    let in_run = |grant: &ScopeGrant| run.is_none_or(|run| run.scopes.contains(grant));
+    let in_run = |grant: &ScopeGrant| run.is_none_or(|run| reaches(facts, run, grant));
     let by_initiator = |scope: &Scope| {
         run.and_then(|run| run.initiator)
             .is_none_or(|i| passes(facts, i, scope, now))

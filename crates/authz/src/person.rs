@@ -34,11 +34,32 @@ pub fn holds_scope(facts: &impl Facts, user: Id<User>, scope: &Scope, now: Times
     current(facts, user, now).any(|(held, _)| held.holds(scope))
 }
 
+/// Whether a person holds this permission now, with at least this reach.
+pub fn holds(
+    facts: &impl Facts,
+    user: Id<User>,
+    permission: Permission,
+    reach: Reach,
+    now: Timestamp,
+) -> bool {
+    current(facts, user, now).any(|(held, _)| held.has(permission, reach))
+}
+
 /// When a person stops holding this scope by the passing of time alone; none when it has no end.
-pub fn scope_end(facts: &impl Facts, user: Id<User>, scope: &Scope, now: Timestamp) -> Option<Timestamp> {
-    let giving = facts.roles(user).filter(|(held, _, end)| held.holds(scope) && end.is_none_or(|end| end > now));
+pub fn scope_end(
+    facts: &impl Facts,
+    user: Id<User>,
+    scope: &Scope,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let giving = facts
+        .roles(user)
+        .filter(|(held, _, end)| held.holds(scope) && end.is_none_or(|end| end > now));
     // Without an end sorts above every end: the longest of the roles that give it counts.
-    giving.map(|(_, _, end)| end.unwrap_or(FOREVER)).max().filter(|end| *end != FOREVER)
+    giving
+        .map(|(_, _, end)| end.unwrap_or(FOREVER))
+        .max()
+        .filter(|end| *end != FOREVER)
 }
 
 const FOREVER: Timestamp = Timestamp::from_micros(i64::MAX);

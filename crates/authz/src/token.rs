@@ -64,7 +64,7 @@ pub fn live_scopes(facts: &impl Facts, token: Presented<'_>, now: Timestamp) -> 
                 .connection(id)
                 .filter(|connection| trust >= connection.min_trust)?;
             let left = hinge::remaining(facts, agent, connection, run, now);
-            still_good(facts, connection, &left, token.scopes)
+            still_good(facts, connection, trust, &left, token.scopes)
         }
     }
 }
@@ -72,12 +72,19 @@ pub fn live_scopes(facts: &impl Facts, token: Presented<'_>, now: Timestamp) -> 
 fn still_good(
     facts: &impl Facts,
     connection: &ConnectionCore,
+    trust: u8,
     left: &[Scope],
     issued: &[Scope],
 ) -> Option<Vec<Scope>> {
+    // A scope that would not be given at this trust is not good for anything at it either.
+    let minimum = |scope: &Scope| {
+        facts
+            .settings()
+            .class_minimum(connection.scope_class(scope))
+    };
     let good: Vec<Scope> = issued
         .iter()
-        .filter(|scope| left.contains(scope))
+        .filter(|scope| left.contains(scope) && trust >= minimum(scope))
         .cloned()
         .collect();
     (!good.is_empty() && !facts.killed(KillTarget::Connection(connection.id))).then_some(good)

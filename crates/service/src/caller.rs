@@ -1,7 +1,7 @@
 //! Who is calling: the credential is believed here and nowhere else, then cut to what its human holds now.
 //! A caller never holds more than the credential says, nor more than its human holds.
 
-use crate::{Error, Peer, Platform, Result, oauth, secret};
+use crate::{Act, Error, Peer, Platform, Result, audit, oauth, secret};
 use authz::Facts;
 use domain::{Held, Lineage, Permission, Permissions, Principal, ScopePattern, Stream};
 use kernel::{Id, Org, Run, Timestamp, Token, User};
@@ -50,30 +50,81 @@ impl Caller {
 }
 
 /// What an agent may do with a control-plane token: only to itself.
-fn agent_permissions() -> Permissions {
+pub(crate) fn agent_permissions() -> Permissions {
     use Permission as P;
-    [P::AgentsRead, P::RunsRead, P::RunsCreate, P::DispatchEvaluate, P::AgentsReport].into_iter().collect()
+    [
+        P::AgentsRead,
+        P::RunsRead,
+        P::RunsCreate,
+        P::DispatchEvaluate,
+        P::AgentsReport,
+    ]
+    .into_iter()
+    .collect()
 }
 
-/// Believes a bearer credential within one organization.
+/// Believes a bearer credential within one organization. An attempt that fails is in the log.
 ///
 /// # Errors
 /// `unauthenticated`, the same for every cause.
-pub async fn authenticate(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> Result<Caller> {
-    if bearer.starts_with("cdt_") {
+pub async fn authenticate(
+    platform: &Platform,
+    view: &View,
+    bearer: &str,
+    peer: &Peer,
+) -> Result<Caller> {
+    let outcome = if bearer.starts_with("cdt_") {
         by_api_token(platform, view, bearer, peer)
     } else {
         by_control_token(platform, view, bearer)
+    };
+    if outcome.is_err() {
+        record_failed(platform, view, bearer, peer).await;
     }
+    outcome
+}
+
+/// Names an API token that is known here, so that tries with one that was revoked or stolen can be found.
+async fn record_failed(platform: &Platform, view: &View, bearer: &str, peer: &Peer) {
+    let presented = secret::parse(SecretKind::ApiToken, bearer);
+    let known = presented.and_then(|presented| view.org.token_by_key(presented.key_id));
+    let who = known.map_or_else(|| "bearer".to_owned(), |token| token.id.to_string());
+    let act = Act::read("authentication.failed").by(Principal::Anonymous, "none");
+    let act = match known {
+        Some(token) => act.on(token.id),
+        None => act,
+    };
+    let act = act.failed(
+        "unauthenticated",
+        "the bearer credential is unknown here, ended or not allowed from there",
+    );
+    audit::record_failure(
+        platform,
+        Stream::org(view.id()),
+        peer,
+        &who,
+        "unauthenticated",
+        act,
+    )
+    .await;
 }
 
 fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> Result<Caller> {
-    let presented = secret::parse(SecretKind::ApiToken, bearer).ok_or_else(Error::unauthenticated)?;
+    let presented =
+        secret::parse(SecretKind::ApiToken, bearer).ok_or_else(Error::unauthenticated)?;
     let token = view.org.token_by_key(presented.key_id);
     let stored = token.map(|token| (token.id.bytes(), token.hash.as_str()));
     let stream = Stream::org(view.id());
-    let genuine = secret::verify(&platform.keyring, SecretKind::ApiToken, stream, stored, &presented);
-    let token = token.filter(|_| genuine).ok_or_else(Error::unauthenticated)?;
+    let genuine = secret::verify(
+        &platform.keyring,
+        SecretKind::ApiToken,
+        stream,
+        stored,
+        &presented,
+    );
+    let token = token
+        .filter(|_| genuine)
+        .ok_or_else(Error::unauthenticated)?;
     let dead = token.revoked
         || token.expires_at <= view.now
         || view.revoked(domain::RevocationCore::grant_node(token.grant))
@@ -98,8 +149,15 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
 
 /// What the token carries of the instance, while its human administers it.
 fn instance_permissions(view: &View, token: &domain::ApiTokenCore) -> Permissions {
-    let administers = view.instance.account(token.user).is_some_and(|account| account.instance_administrator);
-    let carried = if administers { token.permissions } else { Permissions::NONE };
+    let administers = view
+        .instance
+        .account(token.user)
+        .is_some_and(|account| account.instance_administrator);
+    let carried = if administers {
+        token.permissions
+    } else {
+        Permissions::NONE
+    };
     carried.and(Permissions::where_(Permission::is_instance))
 }
 
@@ -111,14 +169,20 @@ fn cut(holds: &Held, token: &domain::ApiTokenCore) -> Held {
         all: holds.all.and(token.permissions),
         own: holds.own.and(token.permissions),
         every_scope: holds.every_scope && token.bootstrap,
-        scopes: if token.bootstrap { holds.scopes.clone() } else { scopes.collect() },
+        scopes: if token.bootstrap {
+            holds.scopes.clone()
+        } else {
+            scopes.collect()
+        },
     }
 }
 
 fn from_allowed_network(networks: &[String], ip: Option<IpAddr>) -> bool {
     let inside = |network: &String| {
         let parsed = network.parse::<ipnet::IpNet>().ok();
-        parsed.zip(ip).is_some_and(|(network, ip)| network.contains(&ip.to_canonical()))
+        parsed
+            .zip(ip)
+            .is_some_and(|(network, ip)| network.contains(&ip.to_canonical()))
     };
     networks.is_empty() || networks.iter().any(inside)
 }
@@ -132,7 +196,10 @@ fn by_control_token(platform: &Platform, view: &View, bearer: &str) -> Result<Ca
         run: token.run,
         lineage: token.lineage,
         ends_at: token.expires_at,
-        held: Held { own: agent_permissions(), ..Held::default() },
+        held: Held {
+            own: agent_permissions(),
+            ..Held::default()
+        },
         sudo: false,
         instance: Permissions::NONE,
     })
@@ -143,11 +210,14 @@ fn by_control_token(platform: &Platform, view: &View, bearer: &str) -> Result<Ca
 /// # Errors
 /// `unauthenticated` when the token is no token of any organization.
 pub async fn organization_of(platform: &Platform, bearer: &str) -> Result<Id<Org>> {
-    let presented = secret::parse(SecretKind::ApiToken, bearer).ok_or_else(Error::unauthenticated)?;
+    let presented =
+        secret::parse(SecretKind::ApiToken, bearer).ok_or_else(Error::unauthenticated)?;
     let key_id = presented.key_id.to_owned();
     let found = platform
         .store
-        .read(Stream::INSTANCE, move |reader| reader.claimed(Stream::INSTANCE, CREDENTIAL_CLAIM, &key_id))
+        .read(Stream::INSTANCE, move |reader| {
+            reader.claimed(Stream::INSTANCE, CREDENTIAL_CLAIM, &key_id)
+        })
         .await?;
     found.map(Id::from_bytes).ok_or_else(Error::unauthenticated)
 }
@@ -173,17 +243,26 @@ pub fn known_agent(view: &View, id: Id<kernel::Agent>) -> Result<&domain::AgentC
 /// # Errors
 /// `unauthenticated` when the credential or its holder no longer stands.
 pub fn still(view: &View, caller: &Caller) -> Result<Caller> {
-    let mut grants = caller.lineage.iter().map(domain::RevocationCore::grant_node);
+    let mut grants = caller
+        .lineage
+        .iter()
+        .map(domain::RevocationCore::grant_node);
     if caller.ends_at <= view.now || grants.any(|grant| view.revoked(grant)) {
         return Err(Error::unauthenticated());
     }
     match (caller.token, caller.agent()) {
         (Some(id), _) => {
-            let token = view.api_token(id).filter(|token| !token.revoked && authz::stands(view, token.user));
+            let token = view
+                .api_token(id)
+                .filter(|token| !token.revoked && authz::stands(view, token.user));
             let token = token.ok_or_else(Error::unauthenticated)?;
             let holds = authz::held(view, token.user, view.now);
             let instance = instance_permissions(view, token);
-            Ok(Caller { held: cut(&holds, token), instance, ..caller.clone() })
+            Ok(Caller {
+                held: cut(&holds, token),
+                instance,
+                ..caller.clone()
+            })
         }
         (None, Some(agent)) => {
             let agent = known_agent(view, agent)?;

@@ -25,7 +25,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A refusal with this code.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), moved: false }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            moved: false,
+        }
     }
     /// One field holds something that cannot be.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
@@ -34,9 +39,22 @@ impl Error {
     /// One field is wrong in the way `code` says.
     pub fn field(field: &str, code: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let summary = if field.is_empty() { detail.clone() } else { format!("`{field}`: {detail}") };
-        let error = FieldError { field: field.into(), code: code.into(), detail };
-        Self { code: Code::InvalidInput, detail: summary.into(), errors: vec![error], moved: false }
+        let summary = if field.is_empty() {
+            detail.clone()
+        } else {
+            format!("`{field}`: {detail}")
+        };
+        let error = FieldError {
+            field: field.into(),
+            code: code.into(),
+            detail,
+        };
+        Self {
+            code: Code::InvalidInput,
+            detail: summary.into(),
+            errors: vec![error],
+            moved: false,
+        }
     }
     /// There is no such thing, or the caller may not know of it.
     pub fn not_found(noun: &str) -> Self {
@@ -48,7 +66,10 @@ impl Error {
     }
     /// The caller may see the thing and not do this to it.
     pub fn denied(permission: &str) -> Self {
-        Self::new(Code::PermissionDenied, format!("this needs the permission `{permission}`"))
+        Self::new(
+            Code::PermissionDenied,
+            format!("this needs the permission `{permission}`"),
+        )
     }
     /// No usable credential. One text for every cause.
     pub fn unauthenticated() -> Self {
@@ -58,11 +79,17 @@ impl Error {
     /// Something inside failed; `cause` goes to the log only.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal failure");
-        Self::new(Code::Internal, "something failed inside; quote the request id to the operator")
+        Self::new(
+            Code::Internal,
+            "something failed inside; quote the request id to the operator",
+        )
     }
     pub(crate) fn moved() -> Self {
         let detail = "what this was decided on changed meanwhile; send the request again";
-        Self { moved: true, ..Self::new(Code::ConcurrentChange, detail) }
+        Self {
+            moved: true,
+            ..Self::new(Code::ConcurrentChange, detail)
+        }
     }
 }
 
@@ -70,17 +97,29 @@ impl From<store::Refusal> for Error {
     fn from(refusal: store::Refusal) -> Self {
         let errors = refusal
             .field
-            .map(|field| FieldError { field, code: "invalid".into(), detail: refusal.detail.clone() })
+            .map(|field| FieldError {
+                field,
+                code: "invalid".into(),
+                detail: refusal.detail.clone(),
+            })
             .into_iter()
             .collect();
-        Self { code: refusal.code, detail: refusal.detail.into(), errors, moved: false }
+        Self {
+            code: refusal.code,
+            detail: refusal.detail.into(),
+            errors,
+            moved: false,
+        }
     }
 }
 
 impl From<store::StoreError> for Error {
     fn from(cause: store::StoreError) -> Self {
         tracing::error!(%cause, "the database did not answer");
-        Self::new(Code::StorageUnavailable, "the database did not answer; try again shortly")
+        Self::new(
+            Code::StorageUnavailable,
+            "the database did not answer; try again shortly",
+        )
     }
 }
 
@@ -90,13 +129,19 @@ impl From<store::CommitError> for Error {
         match error {
             C::Refused(refusal) => refusal.into(),
             C::AuthorityMoved { .. } => Self::moved(),
-            C::AlreadyUsed => Self::state("this was used before; ask for a new one"),
+            C::AlreadyUsed => Self::new(
+                Code::Unauthenticated,
+                "this was used before; make a new one for each request",
+            ),
             C::Replay { .. } => Self::internal("a replay reached the wrong place"),
             C::IdempotencyMismatch => Self::new(
                 Code::IdempotencyMismatch,
                 "this `Idempotency-Key` was used with another request; choose a new one",
             ),
-            C::Overloaded => Self::new(Code::Overloaded, "too many requests are waiting; try again shortly"),
+            C::Overloaded => Self::new(
+                Code::Overloaded,
+                "too many requests are waiting; try again shortly",
+            ),
             C::Unavailable(cause) => cause.into(),
         }
     }

@@ -2,8 +2,8 @@
 //! found), check the permission on it, ask for a recent sign-in where wanted, run, and decide again when the
 //! ground moved. Nothing else in the product calls `run`.
 
-use crate::{Act, Cx, Error, Result, audit};
 use crate::operation::{Answer, Guard, Operation, Target, parse_input};
+use crate::{Act, Cx, Error, Result, audit};
 use authz::Access;
 use domain::{Permission, entry::Details};
 use kernel::{Code, limits};
@@ -21,7 +21,10 @@ pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answe
         match O::run(&cx, input.clone()).await {
             Ok(output) => return finish::<O>(&cx, answer::<O>(output)?).await,
             Err(error) if error.moved => decide_again(&mut cx).await?,
-            Err(error) => return Err(error),
+            Err(error) => {
+                audit::record_refusal(&cx, O::META.name, &error).await;
+                return Err(error);
+            }
         }
     }
     Err(Error::moved())
@@ -29,6 +32,10 @@ pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answe
 
 /// A fresh view, and the caller's authority cut to what is held in it.
 async fn decide_again(cx: &mut Cx) -> Result<()> {
+    if cx.caller().is_err() {
+        // Whoever came with a secret in the body has no view; the operation takes its own.
+        return Ok(());
+    }
     cx.refresh_view().await?;
     let view = cx.view()?;
     let caller = crate::caller::still(view, cx.caller()?)?;
@@ -49,7 +56,11 @@ fn admit<O: Operation>(cx: &mut Cx, input: &O::Input) -> Result<()> {
     let target = O::target(input, cx.view()?, cx)?;
     let access = permitted(cx, permission, &target)?;
     cx.set_access(access);
-    if O::META.sudo { cx.require_sudo() } else { Ok(()) }
+    if O::META.sudo {
+        cx.require_sudo()
+    } else {
+        Ok(())
+    }
 }
 
 fn permitted(cx: &Cx, permission: Permission, target: &Target) -> Result<Access> {
@@ -79,7 +90,10 @@ fn permitted(cx: &Cx, permission: Permission, target: &Target) -> Result<Access>
 
 fn answer<O: Operation>(output: O::Output) -> Result<Answer> {
     let body = serde_json::to_vec(&output).map_err(Error::internal)?;
-    Ok(Answer { body, version: O::version(&output) })
+    Ok(Answer {
+        body,
+        version: O::version(&output),
+    })
 }
 
 async fn finish<O: Operation>(cx: &Cx, answer: Answer) -> Result<Answer> {
@@ -92,17 +106,35 @@ async fn finish<O: Operation>(cx: &Cx, answer: Answer) -> Result<Answer> {
 /// A restricted read is answered only after its entry is durable (AUD-9).
 async fn record_read(cx: &Cx, kind: &'static str, body: &[u8]) -> Result<()> {
     let shown: Value = serde_json::from_slice(body).map_err(Error::internal)?;
-    let count = shown.get("items").and_then(Value::as_array).map_or(1, Vec::len);
+    let count = shown
+        .get("items")
+        .and_then(Value::as_array)
+        .map_or(1, Vec::len);
     let after = serde_json::json!({ "count": count });
-    let act = Act::read(kind).details(Details { before: None, after: Some(after) });
+    let act = Act::read(kind).details(Details {
+        before: None,
+        after: Some(after),
+    });
     let stream = cx.stream()?;
     let entry = cx.prepare(stream, act).await?;
-    let record = store::Record { stream, entry, decided_at: None, once: None };
-    cx.platform.store.record(record).await.map_err(Error::from)?;
+    let record = store::Record {
+        stream,
+        entry,
+        decided_at: None,
+        once: None,
+    };
+    cx.platform
+        .store
+        .record(record)
+        .await
+        .map_err(Error::from)?;
     Ok(())
 }
 
 /// Whether a refusal is worth an entry: somebody known tried what they may not do.
 pub(crate) fn is_denial(error: &Error) -> bool {
-    matches!(error.code, Code::PermissionDenied | Code::SudoRequired | Code::BeyondOwnPermissions)
+    matches!(
+        error.code,
+        Code::PermissionDenied | Code::SudoRequired | Code::BeyondOwnPermissions
+    )
 }

@@ -75,14 +75,13 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
 
 /// The rightmost hop that is no trusted proxy; a hop that cannot be read ends the search at the one after it.
 fn forwarded_for(config: &DoorConfig, socket: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let lines: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .collect();
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let hops = lines.iter().rev();
     let mut nearest = socket;
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let Some(ip) = hop_address(hop.trim()) else {
+    // As bytes: a proxy appends to what a client sent, and bytes of that client's must not hide what was appended.
+    for hop in hops.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+        let text = std::str::from_utf8(hop).ok();
+        let Some(ip) = text.and_then(|hop| hop_address(hop.trim())) else {
             return nearest;
         };
         nearest = ip;
@@ -152,6 +151,15 @@ mod tests {
         assert_eq!(seen(&[]), "10.0.0.1");
         assert_eq!(seen(&["203.0.113.9, unknown, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(seen(&["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+    }
+
+    #[test]
+    fn bytes_of_a_client_do_not_hide_the_hop_that_a_proxy_appended() {
+        let mut headers = HeaderMap::new();
+        let line = http::HeaderValue::from_bytes(b"\xff, 198.51.100.7").unwrap();
+        headers.append("x-forwarded-for", line);
+        let seen = forwarded_for(&config(), "10.0.0.1".parse().unwrap(), &headers);
+        assert_eq!(seen.to_string(), "198.51.100.7");
     }
 
     #[test]

@@ -46,20 +46,20 @@ impl Operation for Assign {
     type Input = Input;
     type Output = Given;
 
-    fn target(input: &Input, view: &View, _: &Cx) -> Result<Target> {
-        match view.membership(input.subject) {
-            Some(_) => Ok(Target::Organization),
-            None => Err(Error::not_found("user")),
-        }
+    /// Who may not give roles does not learn here who exists; the subject is looked up when it is used.
+    fn target(_: &Input, _: &View, _: &Cx) -> Result<Target> {
+        Ok(Target::Organization)
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Given> {
         let now = cx.platform.clock.now();
+        let subject = cx.view()?.membership(input.subject);
+        subject.ok_or_else(|| Error::not_found("user"))?;
         if input.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::invalid("expires_at", "must lie in the future"));
         }
         let role = roles::named(cx, &input.role).await?;
-        giving::may_give(cx, &role.core)?;
+        giving::may_give(cx, &role.core, input.expires_at)?;
         let (stream, id) = (cx.stream()?, cx.id());
         let core = AssignmentCore {
             id,

@@ -4,7 +4,7 @@
 use crate::{Cx, Error, Result};
 use authz::Access;
 use domain::{Builtin, Held, Permission, RoleCore};
-use kernel::{Code, Id, User};
+use kernel::{Code, Id, Micros, Timestamp, User};
 use live::View;
 
 /// Refuses unless everything that is given is held.
@@ -40,18 +40,33 @@ pub(crate) fn beyond(what: &str) -> Error {
     Error::new(Code::BeyondOwnPermissions, detail)
 }
 
-/// Refuses unless the caller may give this role.
+/// Refuses unless the caller may give this role until then, or for good. What somebody holds for a while only they
+/// do not give for longer, or it would outlive its own end.
 ///
 /// # Errors
 /// `permission_denied` without the permission to give roles, `beyond_own_permissions`, `sudo_required` for owners.
-pub(crate) fn may_give(cx: &Cx, role: &RoleCore) -> Result<()> {
+pub(crate) fn may_give(cx: &Cx, role: &RoleCore, until: Option<Timestamp>) -> Result<()> {
     if cx.reaches(Permission::RolesAssign) != Access::All {
         return Err(Error::denied(Permission::RolesAssign.as_str()));
     }
     if role.builtin == Some(Builtin::Owner) {
         may_move_owners(cx)?;
     }
-    within(&cx.caller()?.held, &role.held())
+    let (caller, view, gives) = (cx.caller()?, cx.view()?, role.held());
+    within(&caller.held, &gives)?;
+    let last = until.map_or(Timestamp::from_micros(i64::MAX), |until| {
+        until.minus(Micros::new(1))
+    });
+    let lasting = caller
+        .user()
+        .map(|user| authz::held(view, user, last))
+        .unwrap_or_default();
+    if lasting.includes(&gives) {
+        return Ok(());
+    }
+    let detail =
+        "you hold what this role gives for a time only; give the role an end no later than yours";
+    Err(Error::new(Code::BeyondOwnPermissions, detail))
 }
 
 /// Refuses unless the caller may make and unmake owners.

@@ -50,11 +50,9 @@ impl Operation for Unassign {
     type Input = Input;
     type Output = Output;
 
-    fn target(input: &Input, view: &View, _: &Cx) -> Result<Target> {
-        match view.org.assignment(input.id) {
-            Some(_) => Ok(Target::Organization),
-            None => Err(Error::not_found("role assignment")),
-        }
+    /// Who may not take roles does not learn here which exist; the assignment is looked up when it is used.
+    fn target(_: &Input, _: &View, _: &Cx) -> Result<Target> {
+        Ok(Target::Organization)
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {

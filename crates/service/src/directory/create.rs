@@ -100,7 +100,7 @@ async fn allowed_roles(cx: &Cx, names: &[String]) -> Result<Vec<Role>> {
     let mut roles: Vec<Role> = Vec::with_capacity(names.len());
     for name in names {
         let role = roles::named(cx, name).await?;
-        giving::may_give(cx, &role.core)?;
+        giving::may_give(cx, &role.core, None)?;
         if !roles.iter().any(|known| known.core.id == role.core.id) {
             roles.push(role);
         }

@@ -60,8 +60,10 @@ pub(super) fn decide<'a>(
     let acts = may_act_for(cx, agent)?;
     let wanted = run_of(cx, named)?;
     let within = match (wanted, acts) {
+        // Another agent's run is as unknown as none: its id must not tell that it exists.
         (Some(id), _) => view
             .run(id)
+            .filter(|run| run.agent == agent.id)
             .map_or(Within::Nothing, |run| Within::Known(Box::new(run.clone()))),
         (None, Some(acts)) => Within::Fresh(Box::new(fresh(cx, agent, acts)?)),
         (None, None) => Within::Nothing,

@@ -90,11 +90,7 @@ impl Operation for Evaluate {
     type Output = DispatchAnswer;
 
     fn target(input: &EvaluateInput, view: &View, _: &Cx) -> Result<Target> {
-        let target = agents::target(view, input.agent)?;
-        view.org
-            .connection_core(input.connection)
-            .ok_or_else(|| Error::not_found("connection"))?;
-        Ok(target)
+        agents::target(view, input.agent)
     }
 
     async fn run(cx: &Cx, input: EvaluateInput) -> Result<DispatchAnswer> {

@@ -1,5 +1,5 @@
 //! Introspection (RFC 7662): what a token is good for at this moment. A token that is foreign, dead or not the
-//! caller's to know is `active: false` and nothing more. No entry is written; answers are counted.
+//! caller's to know is `active: false` and nothing more. No entry is written but that of a used assertion.
 
 use super::{Basic, Client, ClientForm, OAuthError, Verified, client, verify};
 use crate::{Peer, Platform, caller};
@@ -42,7 +42,10 @@ pub async fn introspect(
     let view = platform.node.view_of(org).await?;
     let asker = asker(platform, &view, peer, basic, bearer, request).await?;
     let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
-        return Err(OAuthError::new(ErrorName::InvalidRequest, "`token` is required"));
+        return Err(OAuthError::new(
+            ErrorName::InvalidRequest,
+            "`token` is required",
+        ));
     };
     let answer = answer(platform, &view, &asker, token).unwrap_or_default();
     let by = match asker {
@@ -51,7 +54,8 @@ pub async fn introspect(
         Asker::Itself(_) => "agent",
     };
     let active = if answer.active { "true" } else { "false" };
-    metrics::counter!("cardea_introspections_total", "caller" => by, "active" => active).increment(1);
+    metrics::counter!("cardea_introspections_total", "caller" => by, "active" => active)
+        .increment(1);
     Ok(answer)
 }
 
@@ -69,12 +73,19 @@ async fn asker(
         return match caller.agent() {
             Some(agent) => Ok(Asker::Itself(agent)),
             None if all => Ok(Asker::Anything),
-            None => Err(OAuthError::new(ErrorName::AccessDenied, "this needs the permission `tokens.introspect`")),
+            None => Err(OAuthError::new(
+                ErrorName::AccessDenied,
+                "this needs the permission `tokens.introspect`",
+            )),
         };
     }
-    match client::authenticate(platform, view, peer, basic, &request.client).await? {
+    let client = client::authenticate(platform, view, peer, basic, &request.client).await?;
+    client::spend(platform, view, peer, &client).await?;
+    match client {
         Client::Agent { agent, .. } => Ok(Asker::Itself(agent.id)),
-        Client::Connection(connection) if connection.introspection => Ok(Asker::Audience(connection.id)),
+        Client::Connection(connection) if connection.introspection => {
+            Ok(Asker::Audience(connection.id))
+        }
         Client::Connection(_) => Err(OAuthError::invalid_client()),
     }
 }
@@ -95,10 +106,18 @@ fn answer(platform: &Platform, view: &View, asker: &Asker, token: &str) -> Optio
 fn active(view: &View, agent: &AgentCore, verified: &Verified, scopes: &[Scope]) -> Introspection {
     let claims = &verified.claims;
     let trust = authz::trust_now(view, agent, view.now);
-    let joined = scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
+    let joined = scopes
+        .iter()
+        .map(Scope::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
     Introspection {
         active: true,
-        scope: Some(if verified.connection.is_none() { claims.scope.clone() } else { joined }),
+        scope: Some(if verified.connection.is_none() {
+            claims.scope.clone()
+        } else {
+            joined
+        }),
         client_id: Some(claims.client_id.to_string()),
         token_type: Some("Bearer".into()),
         exp: Some(claims.exp),
@@ -108,7 +127,10 @@ fn active(view: &View, agent: &AgentCore, verified: &Verified, scopes: &[Scope])
         iss: Some(claims.iss.clone()),
         jti: Some(claims.jti.clone()),
         run_id: claims.run_id.map(|run| run.to_string()),
-        trust: Some(TrustClaim { score: trust, level: Level::of(trust).as_str().into() }),
+        trust: Some(TrustClaim {
+            score: trust,
+            level: Level::of(trust).as_str().into(),
+        }),
         chain: Some(vec![agent.id.to_string(), agent.owner.0.to_string()]),
     }
 }

@@ -35,6 +35,7 @@ pub async fn revoke(
 ) -> Result<(), OAuthError> {
     let view = platform.node.view_of(org).await?;
     let client = client::authenticate(platform, &view, peer, basic, &request.client).await?;
+    client::spend(platform, &view, peer, &client).await?;
     let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
         return Err(OAuthError::new(ErrorName::InvalidRequest, "`token` is required"));
     };

@@ -65,21 +65,18 @@ impl Operation for SetKillSwitch {
     type Input = Input;
     type Output = Output;
 
-    fn target(input: &Input, view: &View, _: &Cx) -> Result<Target> {
+    fn target(input: &Input, _: &View, _: &Cx) -> Result<Target> {
         match input.scope {
             KillTarget::Instance => Err(Error::invalid(
                 "scope",
                 "must be `org`, a connection or an agent; the instance has a path of its own",
             )),
-            KillTarget::Connection(id) if view.connection(id).is_none() => {
-                Err(Error::not_found("connection"))
-            }
-            KillTarget::Agent(id) if view.agent(id).is_none() => Err(Error::not_found("agent")),
             _ => Ok(Target::Organization),
         }
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
+        known(cx.view()?, input.scope)?;
         let covers = covers(cx.view()?, input.scope);
         let switch = moved(cx, input.scope, input.on, &input.reason)?;
         let stream = cx.stream()?;
@@ -88,6 +85,17 @@ impl Operation for SetKillSwitch {
             .commit(act, move |tx| write(tx, stream, &switch, Some(covers)))
             .await?
             .value)
+    }
+}
+
+/// Refuses what is not here; asked only of who may set the switch, since others must not learn what exists.
+fn known(view: &View, target: KillTarget) -> Result<()> {
+    match target {
+        KillTarget::Connection(id) if view.connection(id).is_none() => {
+            Err(Error::not_found("connection"))
+        }
+        KillTarget::Agent(id) if view.agent(id).is_none() => Err(Error::not_found("agent")),
+        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use store::{Refusal, Tx};
 
 const RECENT: Micros = Micros::days(1);
+/// Reports of an agent in a day by those who must cite: its events stay in memory and are summed at each decision.
+const CITED_PER_DAY: usize = 100;
 /// The claim by which a reporter says a thing of a run once.
 const REPORT_CLAIM: &str = "trust.report";
 
@@ -182,11 +184,25 @@ async fn cited(cx: &Cx, input: &ReportInput) -> Result<Option<String>> {
             "was started more than 24 hours ago; ask a security administrator to report",
         ));
     }
+    if reported(cx.view()?, input.id) >= CITED_PER_DAY {
+        let text = format!(
+            "{CITED_PER_DAY} events of this agent were reported within a day; ask a security administrator to report"
+        );
+        return Err(Error::new(Code::LimitReached, text));
+    }
     Ok(Some(format!(
         "{} {id} {}",
         cx.caller()?.principal,
         input.kind
     )))
+}
+
+/// How many events were reported of an agent within a day.
+fn reported(view: &View, agent: Id<kernel::Agent>) -> usize {
+    let recent = |event: &&TrustEventCore| {
+        event.severity != Severity::Clean && view.now.since(event.at) < RECENT
+    };
+    view.trust_events(agent).iter().filter(recent).count()
 }
 
 fn only_once(tx: &mut Tx<'_>, stream: Stream, once: &str, event: Id<Event>) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@
 )]
 
 mod agents;
+mod attacks;
 mod begin;
 mod directory;
 mod governance;
