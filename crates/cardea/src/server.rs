@@ -186,10 +186,10 @@ impl Server {
         let platform = &self.instance.platform;
         flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
         self.instance.sign().await;
-        self.instance
-            .data
-            .remove(data::CONTROL_SOCKET)
-            .unwrap_or_default();
+        for name in [data::CONTROL_SOCKET, data::SETUP_FILE] {
+            // The next start makes them anew; one that stays here opens nothing.
+            self.instance.data.remove(name).unwrap_or_default();
+        }
         self.instance.close().await;
     }
 }

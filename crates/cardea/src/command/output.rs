@@ -146,7 +146,7 @@ fn columns(rows: &[Value]) -> String {
             names.push(name);
         }
     }
-    let names = ordered(names.into_iter());
+    let names = ordered(names.into_iter().filter(|name| fits(rows, name)));
     if names.is_empty() {
         return rows
             .iter()
@@ -181,6 +181,20 @@ fn columns(rows: &[Value]) -> String {
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     all.iter().map(line).collect()
+}
+
+/// Whether a column has anything that is read in a table; objects are for JSON and YAML.
+fn fits(rows: &[Value], name: &str) -> bool {
+    let is_object = |item: &Value| item.is_object();
+    let deep = |value: &Value| {
+        is_object(value)
+            || value
+                .as_array()
+                .is_some_and(|items| items.iter().any(is_object))
+    };
+    rows.iter()
+        .filter_map(|row| row.get(name))
+        .any(|value| !deep(value))
 }
 
 fn shortened(text: String) -> String {
@@ -281,6 +295,12 @@ mod tests {
             "id    x\nzone  1\n"
         );
         assert_eq!(Format::Table.render(&json!({ "items": [] })), "");
+        let deep = json!({ "items": [{ "id": "x", "actor": { "a": 1 } }] });
+        assert_eq!(
+            Format::Table.render(&deep),
+            "ID\nx\n",
+            "what does not fit a table is left to JSON"
+        );
     }
 
     #[test]
