@@ -11,7 +11,20 @@
 #[macro_use]
 mod world;
 
+mod calls;
+mod canary;
+mod demo;
+mod docs;
 mod durable;
+mod interop;
 mod kill;
+mod metrics;
+mod foreign;
+mod heads;
+mod input;
+mod raw;
+mod permission_table;
 mod program;
 mod road;
+mod tamper;
+mod tour;
