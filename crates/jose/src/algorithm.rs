@@ -28,9 +28,13 @@ impl Algorithm {
         }
     }
 
-    /// Reads a registered name. Names are case-sensitive (RFC 7515 section 4.1.1).
+    /// Reads a registered name. Names are case-sensitive (RFC 7515 section 4.1.1). Ed25519 has two: clients that follow
+    /// RFC 9864 sign as `Ed25519`, and both mean the one curve that `EdDSA` means here.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDSA);
+        }
         Self::ALL.iter().copied().find(|alg| alg.as_str() == name)
     }
 }
@@ -63,8 +67,13 @@ mod tests {
     }
 
     #[test]
+    fn ed25519_is_read_by_its_newer_name_too() {
+        assert_eq!(Algorithm::parse("Ed25519"), Some(Algorithm::EdDSA));
+    }
+
+    #[test]
     fn other_names_have_no_variant() {
-        for name in ["none", "HS256", "es256", "ES384", "PS256", ""] {
+        for name in ["none", "HS256", "es256", "ES384", "PS256", "Ed448", "ed25519", ""] {
             assert_eq!(Algorithm::parse(name), None, "{name}");
         }
     }

@@ -102,7 +102,7 @@ fn check_use(jwk: &Jwk, algorithm: Algorithm) -> Result<(), Error> {
     }
     match jwk.alg.as_deref() {
         None => Ok(()),
-        Some(name) if name == algorithm.as_str() => Ok(()),
+        Some(name) if Algorithm::parse(name) == Some(algorithm) => Ok(()),
         Some(name) if Algorithm::parse(name).is_some() => Err(Error::AlgorithmMismatch(algorithm)),
         Some(_) => Err(Error::AlgorithmUnsupported),
     }

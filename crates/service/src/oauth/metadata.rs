@@ -20,7 +20,7 @@ pub fn metadata(view: &View) -> Metadata {
         response_types_supported: Vec::new(),
         grant_types_supported: texts(&["client_credentials"]),
         token_endpoint_auth_methods_supported: secrets.clone(),
-        token_endpoint_auth_signing_alg_values_supported: texts(&["EdDSA", "ES256", "RS256"]),
+        token_endpoint_auth_signing_alg_values_supported: texts(&["EdDSA", "Ed25519", "ES256", "RS256"]),
         introspection_endpoint_auth_methods_supported: secrets.clone(),
         revocation_endpoint_auth_methods_supported: secrets,
         code_challenge_methods_supported: texts(&["S256"]),
