@@ -6,13 +6,15 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// The access log is off unless asked for with `CARDEA_LOG=info,access=info`.
 const SERVER: &str = "info,access=warn";
+/// The MCP library tells what callers send, arguments and all, so only its errors are written.
+const MCP: &str = "rmcp=error";
 
 /// Starts logging at the level that `CARDEA_LOG` names, or at that of a server. A second start changes nothing.
 pub fn start() {
     let named = std::env::var("CARDEA_LOG")
         .ok()
-        .and_then(|text| EnvFilter::try_new(text).ok());
-    let filter = named.unwrap_or_else(|| EnvFilter::new(SERVER));
+        .and_then(|text| EnvFilter::try_new(format!("{text},{MCP}")).ok());
+    let filter = named.unwrap_or_else(|| EnvFilter::new(format!("{SERVER},{MCP}")));
     let lines = fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -1,6 +1,7 @@
 //! Refusals and failures as a use case tells them, without a transport: a stable code, a sentence that names the
 //! remedy, and the fields that were wrong. What went wrong inside stays in the log.
 
+use crate::redact::redact;
 use kernel::Code;
 use proto::problem::FieldError;
 use std::borrow::Cow;
@@ -19,15 +20,21 @@ pub struct Error {
     pub(crate) moved: bool,
 }
 
+fn plain(text: String) -> String {
+    redact(&text).unwrap_or(text)
+}
+
 /// What operations answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A refusal with this code.
+    /// A refusal with this code. A credential that somebody put in the wrong place is not repeated.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let detail = detail.into();
+        let detail = redact(&detail).map_or(detail, Cow::Owned);
         Self {
             code,
-            detail: detail.into(),
+            detail,
             errors: Vec::new(),
             moved: false,
         }
@@ -38,14 +45,14 @@ impl Error {
     }
     /// One field is wrong in the way `code` says.
     pub fn field(field: &str, code: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let (field, detail) = (plain(field.into()), plain(detail.into()));
         let summary = if field.is_empty() {
             detail.clone()
         } else {
             format!("`{field}`: {detail}")
         };
         let error = FieldError {
-            field: field.into(),
+            field,
             code: code.into(),
             detail,
         };

@@ -20,6 +20,7 @@ mod operation;
 mod page;
 mod pipeline;
 mod platform;
+mod redact;
 mod registry;
 mod runs;
 pub mod sealing;

@@ -1,5 +1,6 @@
 //! What an operation says of itself for the log: type, verb, resource, before and after. Never a secret.
 
+use crate::redact::redact;
 use domain::{Principal, entry::Details};
 use kernel::{Id, Kind};
 use serde::Serialize;
@@ -151,7 +152,8 @@ impl Act {
     #[must_use]
     pub fn claimed(mut self, name: &str, text: Option<&str>) -> Self {
         if let Some(text) = text {
-            self.claimed.insert(name.into(), text.into());
+            let told = redact(text).unwrap_or_else(|| text.to_owned());
+            self.claimed.insert(name.into(), told.into());
         }
         self
     }

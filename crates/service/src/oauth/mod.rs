@@ -22,6 +22,7 @@ pub use revoke::{RevokeRequest, revoke};
 pub use token::{TokenRequest, token};
 pub use verify::{Verified, verify, verify_control};
 
+use crate::redact::redact;
 use proto::oauth::ErrorName;
 use std::borrow::Cow;
 
@@ -39,7 +40,8 @@ pub struct OAuthError {
 impl OAuthError {
     /// A refusal with this name.
     pub fn new(name: ErrorName, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { name, description: description.into(), moved: false }
+        let description = description.into();
+        Self { name, description: redact(&description).map_or(description, Cow::Owned), moved: false }
     }
     pub(crate) fn invalid_client() -> Self {
         Self::new(ErrorName::InvalidClient, "the client is unknown here or did not authenticate")
