@@ -13,10 +13,10 @@ pub enum Retry {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $retry:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident $text:literal $status:literal $retry:ident;)*) => {
         /// A stable error code with its HTTP status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[$doc])* $name,)* }
+        pub enum Code { $($(#[doc = $doc])* $name,)* }
         impl Code {
             /// Every code, in the order of the registry.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
@@ -27,6 +27,10 @@ macro_rules! codes {
             /// The HTTP status that goes with it.
             pub const fn status(self) -> u16 {
                 match self { $(Code::$name => $status,)* }
+            }
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc),*).trim(),)* }
             }
             /// Whether trying again helps.
             pub const fn retry(self) -> Retry {

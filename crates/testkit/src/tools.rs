@@ -18,6 +18,10 @@ pub enum Tool {
     Wrk,
     /// The tracer of system calls.
     Strace,
+    /// The HTTP client of the command line.
+    Curl,
+    /// The reader of JSON of the command line.
+    Jq,
 }
 
 impl Tool {
@@ -30,6 +34,8 @@ impl Tool {
             Self::Promtool => promtool(),
             Self::Wrk => wrk(),
             Self::Strace => strace(),
+            Self::Curl => on_path("curl"),
+            Self::Jq => on_path("jq"),
         }
     }
 }

@@ -122,6 +122,11 @@ impl World {
     async fn on(engine: Engine, database_url: Option<String>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let server = start_server(folder.path(), database_url.as_deref()).await;
+        Self::of(server, engine, folder, database_url).await
+    }
+
+    /// Sets up `acme` on a server that runs already.
+    pub async fn of(server: Server, engine: Engine, folder: Arc<tempfile::TempDir>, database_url: Option<String>) -> Self {
         let done = service::setup::init(server.platform(), "acme", "owner@acme.example", true).await.unwrap();
         let url = format!("http://localhost:{}", server.address().port());
         let token = done.token.unwrap();
