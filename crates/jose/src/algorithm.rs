@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn other_names_have_no_variant() {
-        for name in ["none", "HS256", "es256", "ES384", "PS256", "Ed448", "ed25519", ""] {
+        for name in [
+            "none", "HS256", "es256", "ES384", "PS256", "Ed448", "ed25519", "",
+        ] {
             assert_eq!(Algorithm::parse(name), None, "{name}");
         }
     }
