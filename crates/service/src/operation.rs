@@ -116,8 +116,16 @@ impl Meta {
         }
     }
     /// A write at this path.
-    pub const fn write(name: &'static str, method: Method, path: &'static str, permission: Permission) -> Self {
-        Self { method, ..Self::read(name, path, permission) }
+    pub const fn write(
+        name: &'static str,
+        method: Method,
+        path: &'static str,
+        permission: Permission,
+    ) -> Self {
+        Self {
+            method,
+            ..Self::read(name, path, permission)
+        }
     }
     /// Whether it changes nothing.
     pub const fn is_read(&self) -> bool {
@@ -189,7 +197,9 @@ impl<O: Operation> Erased for Typed<O> {
     fn output_schema(&self) -> Schema {
         // As it is written, not as it is read: a field that may be left out is not required.
         let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-        settings.into_generator().into_root_schema_for::<O::Output>()
+        settings
+            .into_generator()
+            .into_root_schema_for::<O::Output>()
     }
     fn call<'a>(&'a self, cx: Cx, input: Value) -> BoxFuture<'a, Result<Answer>> {
         Box::pin(crate::pipeline::call::<O>(cx, input))
@@ -198,14 +208,19 @@ impl<O: Operation> Erased for Typed<O> {
         match O::META.guard {
             Guard::Public => false,
             Guard::Anyone => true,
-            Guard::Permission(permission) if permission.is_instance() => {
-                cx.caller().is_ok_and(|caller| caller.instance.has(permission))
-            }
-            Guard::Permission(permission) => {
-                cx.caller().is_ok_and(|caller| authz::access(&caller.held, permission) != Access::None)
-            }
+            Guard::Permission(permission) if permission.is_instance() => cx
+                .caller()
+                .is_ok_and(|caller| caller.instance.has(permission)),
+            Guard::Permission(permission) => cx
+                .caller()
+                .is_ok_and(|caller| authz::access(&caller.held, permission) != Access::None),
         }
     }
+}
+
+/// The path of a field with dots alone, an item of a list by its number; `.` for the whole.
+fn dotted(path: &serde_path_to_error::Path) -> String {
+    path.to_string().replace("].", ".").replace('[', ".").replace(']', "")
 }
 
 /// Reads an input, naming the field that is wrong and how.
@@ -214,7 +229,7 @@ impl<O: Operation> Erased for Typed<O> {
 /// `invalid_input` with the field.
 pub fn parse_input<T: DeserializeOwned>(input: Value) -> Result<T> {
     serde_path_to_error::deserialize(input).map_err(|error| {
-        let path = error.path().to_string();
+        let path = dotted(error.path());
         let text = error.inner().to_string();
         let quoted = text.split('`').nth(1).unwrap_or_default().to_owned();
         let joined = |field: &str| match path.as_str() {
@@ -223,12 +238,20 @@ pub fn parse_input<T: DeserializeOwned>(input: Value) -> Result<T> {
             outer => format!("{outer}.{field}"),
         };
         if text.starts_with("unknown field") {
-            Error::field(&joined(&quoted), "unknown", "is not a field of this request; remove it")
+            Error::field(
+                &joined(&quoted),
+                "unknown",
+                "is not a field of this request; remove it",
+            )
         } else if text.starts_with("missing field") {
             Error::field(&joined(&quoted), "missing", "is required")
         } else {
             let field = if path == "." { "" } else { &path };
-            let code = if text.starts_with("invalid type") { "wrong_type" } else { "invalid" };
+            let code = if text.starts_with("invalid type") {
+                "wrong_type"
+            } else {
+                "invalid"
+            };
             Error::field(field, code, text)
         }
     })

@@ -70,22 +70,31 @@ pub(crate) fn unanswered(
     key: &Idempotency,
     now: Timestamp,
 ) -> Result<(), CommitError> {
+    match answered(conn, key, now)? {
+        None => Ok(()),
+        Some((digest, _)) if digest != key.body_digest => Err(CommitError::IdempotencyMismatch),
+        Some((_, answer)) => Err(CommitError::Replay { answer }),
+    }
+}
+
+/// What a key that has not expired was used for, as a digest, and answered with.
+pub(crate) fn answered(
+    conn: &mut dyn Conn,
+    key: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<([u8; 32], String)>, StoreError> {
     let params = [key.stream.into(), (&key.key).into()];
     let Some(row) = conn.query(ANSWERED, &params)?.into_iter().next() else {
-        return Ok(());
+        return Ok(None);
     };
     let mut cells = Cells::new("idempotency", row);
     let _stream = cells.array::<16>("stream")?;
     let _key = cells.array::<32>("key")?;
     let digest = cells.array::<32>("body_digest")?;
     if cells.time("expires_at")? <= now {
-        return Ok(());
+        return Ok(None);
     }
-    if digest != key.body_digest {
-        return Err(CommitError::IdempotencyMismatch);
-    }
-    let answer = cells.text("answer")?;
-    Err(CommitError::Replay { answer })
+    Ok(Some((digest, cells.text("answer")?)))
 }
 
 pub(crate) fn remember(

@@ -68,7 +68,13 @@ impl Chain {
 /// How many heads are kept in memory between transactions.
 const KEPT: usize = 16_384;
 const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1 FOR UPDATE";
-const SHARE: &str = "SELECT authority_rev FROM stream_head WHERE stream = $1 FOR SHARE";
+/// The instance's head is shared by every organization's decisions and moved by few. A row lock would let those
+/// who share it pass whoever waits to move it, for as long as they keep coming; this lock has a queue. Taken
+/// before the row, by itself, so that what is read next is what stands then.
+const SHARE: &str =
+    "SELECT pg_advisory_xact_lock_shared(70934572, hashtext(current_schema()))::text";
+const MOVE: &str = "SELECT pg_advisory_xact_lock(70934572, hashtext(current_schema()))::text";
+const AUTHORITY: &str = "SELECT authority_rev FROM stream_head WHERE stream = $1";
 const LOOK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1";
 const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, \
@@ -182,7 +188,7 @@ impl Heads {
             && stream == Stream::INSTANCE
             && !self.chains.contains_key(&stream);
         let current = if shared {
-            share_row(conn, stream)?
+            share_instance(conn)?
         } else {
             self.lock(conn, stream)?.head.authority_rev
         };
@@ -231,14 +237,18 @@ impl Heads {
     }
 }
 
-/// The `authority_rev` of a head that nobody may move until this transaction ends.
-pub(crate) fn share_row(conn: &mut dyn Conn, stream: Stream) -> Result<u64, StoreError> {
-    let row = conn.query(SHARE, &[stream.into()])?.pop();
+/// The instance's `authority_rev`, which nobody moves until this transaction ends.
+pub(crate) fn share_instance(conn: &mut dyn Conn) -> Result<u64, StoreError> {
+    conn.query(SHARE, &[])?;
+    let row = conn.query(AUTHORITY, &[Stream::INSTANCE.into()])?.pop();
     let decoded = row.map(|row| Cells::new("stream_head", row).count("authority_rev"));
     decoded.transpose().map(Option::unwrap_or_default)
 }
 
 fn lock_row(conn: &mut dyn Conn, stream: Stream) -> Result<Chain, StoreError> {
+    if stream == Stream::INSTANCE {
+        conn.query(MOVE, &[])?;
+    }
     let mut found = conn.query(LOCK, &[stream.into()])?.pop();
     if found.is_none() {
         let empty = Frontier::new().to_bytes();

@@ -24,7 +24,7 @@ pub(crate) fn append(
     entry: &Prepared,
     touched: &mut Touched,
 ) -> Result<Proof, StoreError> {
-    let raise = touched.raise();
+    let raise = touched.open.iter().any(domain::Change::moves_authority);
     let chain = heads.edit(conn, stream)?;
     let link = chain.next(stream, entry);
     let state_rev = (!touched.open.is_empty()).then_some(chain.head.state_rev + 1);

@@ -17,11 +17,6 @@ pub enum Operational {
         /// When; an earlier moment than the stored one changes nothing.
         at: Timestamp,
     },
-    /// Forget one-time artefacts and answers that ended before this moment: what they guard has ended too.
-    Sweep {
-        /// The moment.
-        before: Timestamp,
-    },
 }
 
 const USED: &str = "INSERT INTO credential_use (stream, key_id, last_used_at) VALUES ($1, $2, $3) \
@@ -30,8 +25,10 @@ const USED: &str = "INSERT INTO credential_use (stream, key_id, last_used_at) VA
 const LAST: &str =
     "SELECT stream, key_id, last_used_at FROM credential_use WHERE stream = $1 AND key_id = $2";
 const SWEEPS: [&str; 2] = [
-    "DELETE FROM once WHERE expires_at < $1",
-    "DELETE FROM idempotency WHERE expires_at < $1",
+    "DELETE FROM once WHERE (stream, kind, hash) IN \
+        (SELECT stream, kind, hash FROM once WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM idempotency WHERE (stream, key) IN \
+        (SELECT stream, key FROM idempotency WHERE expires_at < $1 LIMIT $2)",
 ];
 
 pub(crate) fn run(conn: &mut dyn Conn, operation: &Operational) -> Result<(), StoreError> {
@@ -40,10 +37,15 @@ pub(crate) fn run(conn: &mut dyn Conn, operation: &Operational) -> Result<(), St
             let params = [(*stream).into(), key_id.as_str().into(), (*at).into()];
             conn.execute(USED, &params).map(|_| ())
         }
-        Operational::Sweep { before } => SWEEPS
-            .iter()
-            .try_for_each(|sql| conn.execute(sql, &[(*before).into()]).map(|_| ())),
     }
+}
+
+/// Forgets at most `most` one-time artefacts and as many answers that ended before this moment: what they guard
+/// has ended too. Returns how many.
+pub(crate) fn sweep(conn: &mut dyn Conn, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+    SWEEPS.iter().try_fold(0, |sum, sql| {
+        Ok(sum + conn.execute(sql, &[before.into(), most.into()])?)
+    })
 }
 
 pub(crate) fn last_used(

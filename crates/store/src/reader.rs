@@ -2,8 +2,8 @@
 //! seconds, so that it holds nothing back.
 
 use crate::{
-    CheckpointRow, EventQuery, EventRow, Head, Query, StoreError, Versioned, artefacts, conn::Conn,
-    entity, events, head::look, log::Frontier, operate,
+    CheckpointRow, EventQuery, EventRow, Head, Idempotency, Query, StoreError, Versioned,
+    artefacts, conn::Conn, entity, events, head::look, log::Frontier, operate,
 };
 use domain::{Change, Entity, GrantId, Stream, Table};
 use kernel::{Agent, Id, Timestamp};
@@ -73,6 +73,19 @@ impl<'c> Reader<'c> {
         value: &str,
     ) -> Result<Option<[u8; 16]>, StoreError> {
         artefacts::claimed(self.on(stream)?, stream, kind, value)
+    }
+
+    /// What the request with this key and body was answered when it was carried out.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn answered(
+        &mut self,
+        key: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let found = artefacts::answered(self.on(key.stream)?, key, now)?;
+        Ok(found.and_then(|(digest, answer)| (digest == key.body_digest).then_some(answer)))
     }
 
     /// Rows of the log. Filters other than by place scan the stream.

@@ -15,7 +15,7 @@ use crate::{
 };
 use domain::{Change, Stream};
 use kernel::{Clock, Entropy, Timestamp};
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 use tokio::sync::oneshot;
 
 /// What a store needs from its surroundings.
@@ -47,6 +47,8 @@ pub struct FeedRow {
 const FEED: &str = "SELECT stream, state_rev, changes FROM change_feed WHERE stream = $1 AND state_rev > $2 \
     ORDER BY state_rev LIMIT $3";
 const HEADS: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head ORDER BY stream";
+/// How many heads are looked up one by one rather than found among all.
+const FEW: usize = 8;
 
 impl Store {
     /// Opens the file at `path`, making or migrating it. Blocks.
@@ -125,6 +127,16 @@ impl Store {
         self.write(Role::Node, run).await
     }
 
+    /// Forgets up to `most` one-time artefacts, and as many answers to idempotency keys, that ended before this
+    /// moment. Returns how many: fewer than `most` when none is left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sweep(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        let run = move |conn: &mut dyn Conn| operate::sweep(conn, before, most);
+        self.write(Role::Node, run).await
+    }
+
     /// Reads one stream and the instance's in one snapshot, for at most two seconds.
     ///
     /// # Errors
@@ -138,7 +150,8 @@ impl Store {
         self.look(Role::Tenant(scope), run).await
     }
 
-    /// Where streams stand: these, or every one that has an entry. One query.
+    /// Where streams stand: these, all zero for one without entries, or every one that has an entry. A query for
+    /// each of a few, one for many.
     ///
     /// # Errors
     /// When a row is unreadable or the database fails.
@@ -147,10 +160,11 @@ impl Store {
         streams: Option<Vec<Stream>>,
     ) -> Result<Vec<(Stream, Head)>, StoreError> {
         let run = move |conn: &mut dyn Conn| match streams {
-            None => {
-                let rows = conn.query(HEADS, &[])?.into_iter();
-                let heads = rows.map(|row| head::decode(row).map(|(stream, c)| (stream, c.head)));
-                heads.collect()
+            None => every_head(conn),
+            Some(streams) if streams.len() > FEW => {
+                let known: HashMap<_, _> = every_head(conn)?.into_iter().collect();
+                let head = |stream| (stream, known.get(&stream).copied().unwrap_or_default());
+                Ok(streams.into_iter().map(head).collect())
             }
             Some(streams) => {
                 let look = |stream| Ok((stream, head::look(conn, stream)?.head));
@@ -253,6 +267,12 @@ impl Store {
         self.backend.read(role, work)?;
         answer.await.unwrap_or(Err(StoreError::closed()))
     }
+}
+
+fn every_head(conn: &mut dyn Conn) -> Result<Vec<(Stream, Head)>, StoreError> {
+    let rows = conn.query(HEADS, &[])?.into_iter();
+    rows.map(|row| head::decode(row).map(|(stream, chain)| (stream, chain.head)))
+        .collect()
 }
 
 fn feed_row(row: crate::value::Row) -> Result<FeedRow, StoreError> {

@@ -11,14 +11,4 @@ pub(crate) struct Touched {
     pub(crate) told: Vec<Change>,
     pub(crate) wrote: bool,
     pub(crate) entries: u64,
-    raised: bool,
-}
-
-impl Touched {
-    /// Whether these changes raise the stream's `authority_rev`: at most once a command.
-    pub(crate) fn raise(&mut self) -> bool {
-        let raise = !self.raised && self.open.iter().any(Change::moves_authority);
-        self.raised |= raise;
-        raise
-    }
 }

@@ -212,6 +212,7 @@ impl Tx<'_> {
     /// As for `put`.
     pub fn entry(&mut self, stream: Stream, entry: Prepared) -> Result<(), Refusal> {
         self.covers(stream)?;
+        self.unbroken()?;
         entry.check()?;
         let mut touched = self.touched.remove(&stream).unwrap_or_default();
         let done = log_rows::append(self.conn, self.heads, stream, &entry, &mut touched);
@@ -275,7 +276,15 @@ impl Tx<'_> {
         &mut self,
         run: impl FnOnce(&mut dyn Conn) -> Result<T, StoreError>,
     ) -> Result<T, Refusal> {
+        self.unbroken()?;
         run(self.conn).map_err(|error| self.failed(error))
+    }
+
+    /// After a failure the transaction may be gone, and a statement on its own would be committed alone.
+    fn unbroken(&self) -> Result<(), Refusal> {
+        self.failure
+            .clone()
+            .map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     /// A value that cannot be stored is the request's fault and reached no database.

@@ -61,19 +61,23 @@ pub(crate) fn is_owner(cx: &Cx, agent: &AgentCore) -> Result<bool> {
 }
 
 /// Refuses somebody who would gain the agent's authority without holding it: a control act takes its owner, or
-/// every scope it may ever use (RBAC-8).
+/// every scope and permission it may ever use (RBAC-8).
 pub(crate) fn require_control(cx: &Cx, agent: &AgentCore) -> Result<()> {
+    if is_owner(cx, agent)? {
+        return Ok(());
+    }
     let held = &cx.caller()?.held;
-    let beyond = agent.ceiling.iter().find(|grant| !held.holds(&grant.scope));
-    match beyond {
-        Some(grant) if !is_owner(cx, agent)? => {
+    let scope = agent.ceiling.iter().find(|grant| !held.holds(&grant.scope));
+    let scope = scope.map(|grant| grant.scope.as_str());
+    let permission = caller::agent_permissions().minus(held.all).iter().next();
+    match scope.or(permission.map(Permission::as_str)) {
+        Some(beyond) => {
             let text = format!(
-                "the agent may use `{}`, which you do not hold; ask its owner to do this",
-                grant.scope
+                "the agent may use `{beyond}`, which you do not hold; ask its owner to do this"
             );
             Err(Error::new(Code::BeyondOwnPermissions, text))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

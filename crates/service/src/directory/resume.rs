@@ -1,13 +1,14 @@
-//! Letting a suspended person go on. It gives back what they held, so an owner is resumed only by somebody who may
-//! make owners.
+//! Letting a suspended person go on. It gives back what they held, so it takes somebody who holds all of it, and
+//! for an owner somebody who may make owners (RBAC-10).
 
 use super::person::{self, Person, StateInput};
 use crate::{
     Cx, Result,
-    access::giving,
+    access::{giving, roles},
     operation::{Meta, Method, Operation, Target},
 };
-use domain::{MembershipState, Permission};
+use domain::{Held, MembershipState, Permission};
+use kernel::{Id, User};
 use live::View;
 use serde_json::json;
 use store::Tx;
@@ -37,9 +38,11 @@ impl Operation for ResumeUser {
     async fn run(cx: &Cx, input: StateInput) -> Result<Person> {
         let (stream, id, expected) = (cx.stream()?, input.id, cx.envelope.if_match);
         let act = person::act(cx, "user.resumed", &input, &[MembershipState::Suspended])?;
-        if giving::is_owner(cx.view()?, id) {
+        let view = cx.view()?;
+        if giving::is_owner(view, id) {
             giving::may_move_owners(cx)?;
         }
+        giving::within(&cx.caller()?.held, &given_back(view, id))?;
         let act = act.after(json!({ "status": MembershipState::Active }));
         let roles = person::role_names(cx, id).await?;
         let write = move |tx: &mut Tx<'_>| {
@@ -53,4 +56,13 @@ impl Operation for ResumeUser {
     fn version(output: &Person) -> Option<u64> {
         Some(output.version())
     }
+}
+
+/// What somebody holds once they are active again.
+fn given_back(view: &View, id: Id<User>) -> Held {
+    let mut held = Held::default();
+    let roles = roles::of(view, id);
+    let roles = roles.iter().filter_map(|role| view.org.role(*role));
+    roles.for_each(|role| held.add(&role.held()));
+    held
 }

@@ -49,8 +49,11 @@ impl Session {
     fn append(&mut self, records: &[Record]) -> Vec<Outcome> {
         match self.together(records) {
             Ok(outcomes) => outcomes,
-            Err(StoreError::Database(error)) if records.len() > 1 => {
-                tracing::error!(error, "a batch of entries was refused; trying one by one");
+            // One stream's unreadable head or bad entry must not fail the others'.
+            Err(error @ (StoreError::Database(_) | StoreError::Corrupt { .. }))
+                if records.len() > 1 =>
+            {
+                tracing::error!(%error, "a batch of entries was refused; trying one by one");
                 records
                     .iter()
                     .flat_map(|record| self.append(std::slice::from_ref(record)))
@@ -124,7 +127,7 @@ fn write(conn: &mut Pg, records: &[Record]) -> Result<(Vec<Outcome>, Option<Proo
 /// The instance's `authority_rev`, held until the batch ends, when a record was decided on it.
 fn share(conn: &mut Pg, records: &[Record]) -> Result<u64, StoreError> {
     if records.iter().any(|record| record.decided_at.is_some()) {
-        head::share_row(conn, Stream::INSTANCE)
+        head::share_instance(conn)
     } else {
         Ok(0)
     }

@@ -95,12 +95,13 @@ impl Pg {
         self.batch(&format!("{start}{name}"))
     }
 
-    /// Gives the transaction up; the connection is thrown away by its user if that fails.
-    pub(super) fn rollback(&mut self) {
+    /// Gives the transaction up.
+    ///
+    /// # Errors
+    /// Then the connection must not be used again: the next transaction would run inside this one.
+    pub(super) fn rollback(&mut self) -> Result<(), StoreError> {
         self.deadline = i64::MAX;
-        if let Err(error) = self.batch("ROLLBACK") {
-            tracing::warn!(%error, "a transaction could not be rolled back");
-        }
+        self.batch("ROLLBACK")
     }
 
     fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {

@@ -61,7 +61,8 @@ fn whole(
     conn.batch("BEGIN")?;
     let ran = run(conn);
     if ran.is_err() {
-        conn.rollback();
+        // The connection is for migrating alone and is not used after a failure that ROLLBACK does not mend.
+        conn.rollback()?;
         return ran;
     }
     conn.batch("COMMIT")

@@ -63,8 +63,9 @@ impl Session {
     }
 
     pub(super) fn rollback(&mut self) {
-        if let Some(conn) = &mut self.open {
-            conn.rollback();
+        if let Some(Err(error)) = self.open.as_mut().map(Pg::rollback) {
+            tracing::warn!(%error, "a transaction could not be rolled back; its connection is closed");
+            self.open = None;
         }
     }
 
@@ -111,7 +112,7 @@ impl Session {
             proof.event.bytes().into(),
         ];
         let found = !conn.query(FOUND, &params)?.is_empty();
-        conn.rollback();
+        self.rollback();
         Ok(found)
     }
 }

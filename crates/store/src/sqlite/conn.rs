@@ -139,19 +139,13 @@ impl Lite {
         self.execute(sql, &[]).map(|_| ())
     }
 
-    /// COMMIT. A failure to reach the disk ends the process: what the kernel dropped cannot be written again,
-    /// and a later success would be a lie.
+    /// COMMIT.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         let done = self
             .inner
             .prepare_cached("COMMIT")
             .and_then(|mut s| s.execute([]));
-        let Err(error) = done else { return Ok(()) };
-        if unsynced(&error) {
-            tracing::error!(%error, "the disk did not take what was written; stopping");
-            std::process::abort();
-        }
-        Err(meaning(error))
+        done.map(|_| ()).map_err(synced_or_over)
     }
 
     /// A number that changes when another connection has written. Inside a transaction it stands still.
@@ -177,7 +171,7 @@ impl Lite {
         let frames: i64 = self
             .inner
             .query_row(sql, [], |row| row.get(1))
-            .map_err(meaning)?;
+            .map_err(synced_or_over)?;
         Ok(u64::try_from(frames).unwrap_or(0))
     }
 
@@ -258,12 +252,15 @@ fn value(value: ValueRef<'_>) -> Value {
     }
 }
 
-fn unsynced(error: &rusqlite::Error) -> bool {
+/// A failure to reach the disk ends the process: what the kernel dropped cannot be written again, and a later
+/// success would be a lie.
+fn synced_or_over(error: rusqlite::Error) -> StoreError {
     let code = error.sqlite_error().map(|error| error.extended_code);
-    matches!(
-        code,
-        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
-    )
+    if let Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) = code {
+        tracing::error!(%error, "the disk did not take what was written; stopping");
+        std::process::abort();
+    }
+    meaning(error)
 }
 
 fn meaning(error: rusqlite::Error) -> StoreError {

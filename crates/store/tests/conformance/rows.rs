@@ -74,14 +74,10 @@ pub async fn operational_rows_and_facts(world: World) {
         })
     };
     consume(100).await.unwrap();
-    let sweep = |at| {
-        vec![Operational::Sweep {
-            before: Timestamp::from_seconds(at),
-        }]
-    };
-    world.store.operate(sweep(100)).await.unwrap();
+    let sweep = |at| world.store.sweep(Timestamp::from_seconds(at), 1);
+    assert_eq!(sweep(100).await.unwrap(), 0);
     assert_eq!(consume(100).await.unwrap_err(), CommitError::AlreadyUsed);
-    world.store.operate(sweep(101)).await.unwrap();
+    assert_eq!(sweep(101).await.unwrap(), 1);
     consume(100).await.unwrap();
 
     let epoch = world.store.meta(store::EPOCH).await.unwrap().unwrap();
