@@ -136,6 +136,9 @@ pub struct SetupSecret {
     pub expires_at: Timestamp,
     /// When it was redeemed.
     pub redeemed_at: Option<Timestamp>,
+    /// Whether a caller made it and not the operator: what it gives then carries nothing of the instance.
+    #[serde(default)]
+    pub by_caller: bool,
 }
 
 impl Entity for Secret {

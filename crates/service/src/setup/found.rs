@@ -247,11 +247,16 @@ async fn entries(
 ) -> Result<(Prepared, Prepared)> {
     let bare = Peer { ip: None, user_agent: None, ..peer.clone() };
     let core = &rows.organization.core;
+    let method = match (new.actor, peer.door) {
+        (Principal::System, "cli") => "operator",
+        (Principal::System, _) => "setup_secret",
+        _ => "api_token",
+    };
     let act = || {
         Act::create("organization.created")
             .on(core.id)
             .after(serde_json::json!({ "slug": core.slug, "issuer": core.issuer, "bootstrap_token": new.token }))
-            .by(new.actor, "operator")
+            .by(new.actor, method)
     };
     let own = audit::prepare(platform, stream, None, &bare, act()).await?;
     let instance = audit::prepare(platform, Stream::INSTANCE, None, peer, act()).await?;

@@ -1,6 +1,6 @@
 //! Making an organization over the API, and reading one's own.
 
-use super::{NewOrganization, found, secrets::for_owner};
+use super::{NewOrganization, found, secrets::for_caller};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Method, Operation, Target},
@@ -68,7 +68,7 @@ impl Operation for CreateOrganization {
             actor: cx.caller()?.principal,
         };
         let founded = found(&cx.platform, &cx.peer, new, |_| Ok(())).await.map_err(renamed)?;
-        let secret = for_owner(&cx.platform, founded.org, founded.owner, "setup.link_made").await?;
+        let secret = for_caller(cx, founded.org, founded.owner).await?;
         Ok(CreateOutput { id: founded.org, issuer: founded.issuer, setup_secret: secret.expose_secret().to_owned() })
     }
 }

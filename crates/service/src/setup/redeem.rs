@@ -7,7 +7,7 @@ use crate::{
     operation::{Guard, Meta, Method, Operation, Target},
     secret::{self, SecretKind},
 };
-use domain::{Permission, Principal, SetupSecret, Stream, name};
+use domain::{Permission, Permissions, Principal, SetupSecret, Stream, name};
 use kernel::{Code, Id, Org, User};
 use live::View;
 use schemars::JsonSchema;
@@ -141,7 +141,11 @@ async fn again(cx: &Cx, row: SetupSecret, org: Id<Org>, owner: Id<User>, input: 
         name::email(email).map_err(|error| Error::invalid("email", error.to_string()))?;
     }
     let stream = Stream::org(org);
-    let (token, minted) = bootstrap_token(platform, stream, owner, view.now);
+    let (mut token, minted) = bootstrap_token(platform, stream, owner, view.now);
+    if row.by_caller {
+        let instance = Permissions::where_(Permission::is_instance);
+        token.core.permissions = token.core.permissions.minus(instance);
+    }
     let act = || Act::create("api_token.created").on(token.core.id).by(Principal::User(owner), "setup_secret").after(serde_json::json!({ "bootstrap": true }));
     let own = audit::prepare(platform, stream, None, &cx.peer, act()).await?;
     let instance = audit::prepare(platform, Stream::INSTANCE, None, &cx.peer, act()).await?;

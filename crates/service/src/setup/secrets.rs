@@ -3,7 +3,7 @@
 
 use super::{NewOrganization, found};
 use crate::{
-    Act, Error, Peer, Platform, Result, audit,
+    Act, Cx, Error, Peer, Platform, Result, audit,
     secret::{self, Minted, SecretKind},
 };
 use domain::{Organization, Principal, SetupSecret, Stream};
@@ -19,7 +19,7 @@ fn new_secret(platform: &Platform, owner: Option<(Id<Org>, Id<User>)>) -> (Setup
     let minted = secret::mint(&platform.keyring, &*platform.entropy, SecretKind::Setup, Stream::INSTANCE, id.bytes());
     let (key_id, hash) = (minted.key_id.clone(), minted.hash.clone());
     let expires_at = now.plus(limits::SETUP_LIFE);
-    (SetupSecret { id, key_id, hash, owner, expires_at, redeemed_at: None }, minted)
+    (SetupSecret { id, key_id, hash, owner, expires_at, redeemed_at: None, by_caller: false }, minted)
 }
 
 /// A link that sets up a fresh instance; none once an organization exists. An earlier link stops working.
@@ -31,17 +31,20 @@ pub async fn first_run_secret(platform: &Platform) -> Result<Option<SecretString
         return Ok(None);
     }
     let (row, minted) = new_secret(platform, None);
-    store(platform, row, "setup.link_made").await?;
+    store(platform, row, by_operator("setup.link_made"), &operator()).await?;
     Ok(Some(minted.text))
 }
 
-async fn store(platform: &Platform, row: SetupSecret, kind: &'static str) -> Result<()> {
+fn by_operator(kind: &'static str) -> Act {
+    Act::create(kind).by(Principal::System, "operator")
+}
+
+async fn store(platform: &Platform, row: SetupSecret, act: Act, peer: &Peer) -> Result<()> {
     let stream = Stream::INSTANCE;
-    let act = Act::create(kind)
+    let act = act
         .on(row.id)
-        .after(serde_json::json!({ "expires_at": row.expires_at, "owner": row.owner.map(|(_, user)| user) }))
-        .by(Principal::System, "operator");
-    let entry = audit::prepare(platform, stream, None, &operator(), act).await?;
+        .after(serde_json::json!({ "expires_at": row.expires_at, "owner": row.owner.map(|(_, user)| user) }));
+    let entry = audit::prepare(platform, stream, None, peer, act).await?;
     let done = platform
         .store
         .commit(Plan::new(stream), move |tx| {
@@ -101,10 +104,20 @@ pub async fn init(platform: &Platform, slug: &str, owner_email: &str, token: boo
     Ok(InitDone { org: founded.org, issuer: founded.issuer, owner: founded.owner, setup, token })
 }
 
-/// A link that names an owner.
-pub(super) async fn for_owner(platform: &Platform, org: Id<Org>, owner: Id<User>, kind: &'static str) -> Result<SecretString> {
+/// A link that names an owner, made at the machine.
+async fn for_owner(platform: &Platform, org: Id<Org>, owner: Id<User>, kind: &'static str) -> Result<SecretString> {
     let (row, minted) = new_secret(platform, Some((org, owner)));
-    store(platform, row, kind).await?;
+    store(platform, row, by_operator(kind), &operator()).await?;
+    Ok(minted.text)
+}
+
+/// A link by which a caller gets into the organization they just made. Their credential may carry less of the
+/// instance than they hold, so the link gives none of it.
+pub(super) async fn for_caller(cx: &Cx, org: Id<Org>, owner: Id<User>) -> Result<SecretString> {
+    let (row, minted) = new_secret(&cx.platform, Some((org, owner)));
+    let row = SetupSecret { by_caller: true, ..row };
+    let act = Act::create("setup.link_made").by(cx.caller()?.principal, "api_token");
+    store(&cx.platform, row, act, &cx.peer).await?;
     Ok(minted.text)
 }
 

@@ -447,3 +447,33 @@ async fn an_owner_does_not_report_without_end() {
         .await
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn making_an_organization_gives_nothing_of_the_instance() {
+    let world = World::new().await;
+    let narrow = json!({ "name": "orgs", "permissions": ["instance.create_orgs"] });
+    let narrow = world.owner_calls("tokens.create", narrow).await.unwrap();
+    let made = world
+        .call(
+            text(&narrow["token"]),
+            "orgs.create",
+            json!({ "slug": "beta" }),
+        )
+        .await
+        .unwrap();
+    let redeem = json!({ "secret": made["setup_secret"] });
+    let redeemed = world.anonymous("setup.redeem", redeem).await.unwrap();
+    let view = world.platform.node.view_of("beta").await.unwrap();
+    let bearer = text(&redeemed["token"]);
+    let caller = service::authenticate(&world.platform, &view, bearer, &World::peer())
+        .await
+        .unwrap();
+    assert!(
+        caller.sudo && caller.held.every_scope,
+        "its owner holds all of it"
+    );
+    assert!(
+        caller.instance.is_empty(),
+        "a token that only makes organizations led to the instance's kill switch"
+    );
+}
