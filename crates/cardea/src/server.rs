@@ -9,7 +9,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
-use service::{Platform, checkpoint, flush_failures};
+use service::{Platform, checkpoint, flush_failures, upkeep};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -211,6 +211,7 @@ fn background(platform: &Arc<Platform>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(platform.node.clone().follow());
     tasks.spawn(checkpoint::run(platform.clone()));
+    tasks.spawn(upkeep::run(platform.clone()));
     tasks.spawn(flush(platform.clone()));
     tasks
 }

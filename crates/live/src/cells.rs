@@ -185,6 +185,19 @@ impl Cells {
         }
     }
 
+    /// Says that a stream is not known to be current: it permits nothing until it is confirmed.
+    pub fn doubt(&self, stream: Stream) {
+        let forget = |known: &AtomicI64| known.store(i64::MIN, Ordering::Release);
+        match stream.organization() {
+            None => forget(&self.instance.known),
+            Some(org) => {
+                if let Some(cell) = self.orgs.load().get(&org) {
+                    forget(&cell.known);
+                }
+            }
+        }
+    }
+
     /// The instance's state, however old.
     pub fn instance(&self) -> Arc<InstanceState> {
         self.instance.at.load().state.clone()

@@ -23,16 +23,45 @@ pub fn origin(stream: Stream) -> String {
 }
 
 async fn log_key(platform: &Platform, stream: Stream) -> Result<Arc<SigningKeyCore>> {
-    let signs = |key: &&Arc<SigningKeyCore>| key.purpose == KeyPurpose::Log && key.state == KeyState::Active;
-    let found = match stream.organization() {
-        None => platform.node.cells().instance().keys().filter(signs).max_by_key(|key| key.id).cloned(),
-        Some(org) => platform.node.view(org).await?.org.keys().filter(signs).max_by_key(|key| key.id).cloned(),
+    let signs = |key: &&Arc<SigningKeyCore>| {
+        key.purpose == KeyPurpose::Log && key.state == KeyState::Active
     };
-    found.ok_or_else(|| Error::new(Code::InvalidState, "this log has no key that signs checkpoints; rotate its keys"))
+    let found = match stream.organization() {
+        None => platform
+            .node
+            .cells()
+            .instance()
+            .keys()
+            .filter(signs)
+            .max_by_key(|key| key.id)
+            .cloned(),
+        Some(org) => platform
+            .node
+            .view(org)
+            .await?
+            .org
+            .keys()
+            .filter(signs)
+            .max_by_key(|key| key.id)
+            .cloned(),
+    };
+    found.ok_or_else(|| {
+        Error::new(
+            Code::InvalidState,
+            "this log has no key that signs checkpoints; rotate its keys",
+        )
+    })
 }
 
 fn checkpoint(stream: Stream, head: &store::Head, root: [u8; 32], time: Timestamp) -> Checkpoint {
-    Checkpoint { origin: origin(stream), size: head.seq, root, chain: head.hash, time, epoch: EPOCH }
+    Checkpoint {
+        origin: origin(stream),
+        size: head.seq,
+        root,
+        chain: head.hash,
+        time,
+        epoch: EPOCH,
+    }
 }
 
 /// The checkpoint of a stream as it is now; the stored one when nothing was added since.
@@ -40,15 +69,31 @@ fn checkpoint(stream: Stream, head: &store::Head, root: [u8; 32], time: Timestam
 /// # Errors
 /// When the database does not answer or the log has no key.
 pub async fn sign_now(platform: &Platform, stream: Stream) -> Result<String> {
-    let read = platform.store.read(stream, move |reader| Ok((reader.frontier(stream)?, reader.checkpoints(stream, 1)?)));
+    let read = platform.store.read(stream, move |reader| {
+        Ok((reader.frontier(stream)?, reader.checkpoints(stream, 1)?))
+    });
     let ((head, frontier), latest) = read.await?;
-    if let Some(latest) = latest.into_iter().find(|latest| latest.size == head.seq && stream != Stream::INSTANCE) {
+    if let Some(latest) = latest
+        .into_iter()
+        .find(|latest| latest.size == head.seq && stream != Stream::INSTANCE)
+    {
         return Ok(latest.note);
     }
-    let key = open_log_key(&platform.keyring, stream, &*log_key(platform, stream).await?)?;
+    let key = open_log_key(
+        &platform.keyring,
+        stream,
+        &*log_key(platform, stream).await?,
+    )?;
     let now = platform.clock.now();
-    let note = sign(&checkpoint(stream, &head, frontier.root(), now), &origin(stream), &key);
-    platform.store.save_checkpoint(stream, head.seq, now, note.clone()).await?;
+    let note = sign(
+        &checkpoint(stream, &head, frontier.root(), now),
+        &origin(stream),
+        &key,
+    );
+    platform
+        .store
+        .save_checkpoint(stream, head.seq, now, note.clone())
+        .await?;
     Ok(note)
 }
 
@@ -78,27 +123,62 @@ pub struct Covered(Mutex<HashMap<Stream, u64>>);
 /// When the database does not answer or the instance has no key.
 pub async fn sign_instance_now(platform: &Platform, covered: &Covered) -> Result<Option<String>> {
     let heads = platform.store.heads(None).await?;
-    let before = covered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let moved: Vec<Stream> =
-        heads.iter().filter(|(stream, head)| before.get(stream) != Some(&head.seq)).map(|(stream, _)| *stream).collect();
+    let before = covered
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let moved: Vec<Stream> = heads
+        .iter()
+        .filter(|(stream, head)| before.get(stream) != Some(&head.seq))
+        .map(|(stream, _)| *stream)
+        .collect();
     if moved.is_empty() {
         return Ok(None);
     }
     let mut covers = Vec::new();
-    for stream in moved.into_iter().filter(|stream| *stream != Stream::INSTANCE) {
-        let (head, frontier) = platform.store.read(stream, move |reader| reader.frontier(stream)).await?;
-        covers.extend(stream.organization().map(|org| NoteHead { org, size: head.seq, root: frontier.root(), chain: head.hash }));
+    for stream in moved
+        .into_iter()
+        .filter(|stream| *stream != Stream::INSTANCE)
+    {
+        let (head, frontier) = platform
+            .store
+            .read(stream, move |reader| reader.frontier(stream))
+            .await?;
+        covers.extend(stream.organization().map(|org| NoteHead {
+            org,
+            size: head.seq,
+            root: frontier.root(),
+            chain: head.hash,
+        }));
     }
     let stream = Stream::INSTANCE;
-    let (head, frontier) = platform.store.read(stream, move |reader| reader.frontier(stream)).await?;
+    let (head, frontier) = platform
+        .store
+        .read(stream, move |reader| reader.frontier(stream))
+        .await?;
     let now = platform.clock.now();
-    let key = open_log_key(&platform.keyring, stream, &*log_key(platform, stream).await?)?;
+    let key = open_log_key(
+        &platform.keyring,
+        stream,
+        &*log_key(platform, stream).await?,
+    )?;
     let instance = checkpoint(stream, &head, frontier.root(), now);
     let mut next = before;
     next.insert(stream, head.seq);
     next.extend(covers.iter().map(|head| (Stream::org(head.org), head.size)));
-    let note = sign_instance(&InstanceCheckpoint { instance, heads: covers }, &origin(stream), &key);
-    platform.store.save_checkpoint(stream, head.seq, now, note.clone()).await?;
+    let note = sign_instance(
+        &InstanceCheckpoint {
+            instance,
+            heads: covers,
+        },
+        &origin(stream),
+        &key,
+    );
+    platform
+        .store
+        .save_checkpoint(stream, head.seq, now, note.clone())
+        .await?;
     *covered.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
     Ok(Some(note))
 }

@@ -22,6 +22,16 @@ pub struct Peer {
     pub door: &'static str,
 }
 
+impl Peer {
+    /// What happens by itself comes from nowhere.
+    pub(crate) fn job() -> Self {
+        Self {
+            door: "job",
+            ..Self::default()
+        }
+    }
+}
+
 /// What a request asks of its commit.
 #[derive(Clone, Debug, Default)]
 pub struct Envelope {
@@ -63,12 +73,34 @@ impl Cx {
     /// A context without a caller, for what is guarded by a secret in the body.
     pub fn anonymous(platform: Arc<Platform>, peer: Peer) -> Self {
         let envelope = Envelope::default();
-        Self { platform, peer, envelope, caller: None, view: None, operation: "", access: Access::None }
+        Self {
+            platform,
+            peer,
+            envelope,
+            caller: None,
+            view: None,
+            operation: "",
+            access: Access::None,
+        }
     }
     /// A context for an authenticated caller in one organization.
-    pub fn new(platform: Arc<Platform>, peer: Peer, envelope: Envelope, caller: Caller, view: View) -> Self {
+    pub fn new(
+        platform: Arc<Platform>,
+        peer: Peer,
+        envelope: Envelope,
+        caller: Caller,
+        view: View,
+    ) -> Self {
         let (caller, view) = (Some(caller), Some(view));
-        Self { platform, peer, envelope, caller, view, operation: "", access: Access::None }
+        Self {
+            platform,
+            peer,
+            envelope,
+            caller,
+            view,
+            operation: "",
+            access: Access::None,
+        }
     }
     /// The caller.
     ///
@@ -97,7 +129,9 @@ impl Cx {
     }
     /// How far any permission reaches for this caller.
     pub fn reaches(&self, permission: Permission) -> Access {
-        self.caller.as_ref().map_or(Access::None, |caller| authz::access(&caller.held, permission))
+        self.caller.as_ref().map_or(Access::None, |caller| {
+            authz::access(&caller.held, permission)
+        })
     }
     /// Refuses unless the caller just proved who they are.
     ///
@@ -119,7 +153,14 @@ impl Cx {
     /// # Errors
     /// When the subject's key cannot be read.
     pub async fn prepare(&self, stream: Stream, act: Act) -> Result<Prepared> {
-        audit::prepare(&self.platform, stream, self.caller.as_ref(), &self.peer, act).await
+        audit::prepare(
+            &self.platform,
+            stream,
+            self.caller.as_ref(),
+            &self.peer,
+            act,
+        )
+        .await
     }
 
     pub(crate) fn set_operation(&mut self, name: &'static str) {
@@ -139,7 +180,8 @@ impl Cx {
     }
 
     /// Writes the organization's state with one entry. `run` may be called again; it reads through `Tx` and
-    /// holds no secret. Its answer is kept under the idempotency key.
+    /// holds no secret. Its answer is kept under the idempotency key and must be the one that a repetition gets:
+    /// where a secret was delivered it says so.
     ///
     /// # Errors
     /// What `run` refuses, a decision that moved meanwhile, or a database that does not answer.
@@ -156,7 +198,12 @@ impl Cx {
     ///
     /// # Errors
     /// As `commit`.
-    pub async fn commit_with<T, F>(&self, instance: bool, acts: Vec<(Stream, Act)>, run: F) -> Result<Done<T>>
+    pub async fn commit_with<T, F>(
+        &self,
+        instance: bool,
+        acts: Vec<(Stream, Act)>,
+        run: F,
+    ) -> Result<Done<T>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Refusal> + Send + Sync + 'static,
@@ -172,12 +219,22 @@ impl Cx {
     ///
     /// # Errors
     /// As `commit`.
-    pub async fn commit_prepared<T, F>(&self, instance: bool, entries: Vec<(Stream, Prepared)>, run: F) -> Result<Done<T>>
+    pub async fn commit_prepared<T, F>(
+        &self,
+        instance: bool,
+        entries: Vec<(Stream, Prepared)>,
+        run: F,
+    ) -> Result<Done<T>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Refusal> + Send + Sync + 'static,
     {
-        let plan = self.plan(instance, entries.first().map_or(Stream::INSTANCE, |(stream, _)| *stream));
+        let plan = self.plan(
+            instance,
+            entries
+                .first()
+                .map_or(Stream::INSTANCE, |(stream, _)| *stream),
+        );
         let keeps_answer = plan.idempotency.is_some();
         let closure = move |tx: &mut Tx<'_>| {
             let value = run(tx)?;
@@ -189,23 +246,39 @@ impl Cx {
             }
             Ok(value)
         };
-        match self.platform.store.commit(plan, closure).await {
-            Ok(done) => {
-                self.platform.node.absorb(&done.moved).await?;
-                Ok(Done { value: done.value, replayed: false })
-            }
+        match self.platform.node.commit(plan, closure).await {
+            Ok(done) => Ok(Done {
+                value: done.value,
+                replayed: false,
+            }),
             Err(CommitError::Replay { answer }) => replay(&answer),
-            Err(CommitError::AuthorityMoved { stream, current }) => self.wait_for(stream, current).await,
+            Err(CommitError::AuthorityMoved { stream, .. }) => {
+                // What moved it may not have reached this node's cells; it must before deciding again.
+                self.platform.node.reach_head(stream).await?;
+                Err(Error::moved())
+            }
             Err(other) => Err(other.into()),
         }
     }
 
-    /// What moved the authority may not have reached this node's cells; it must before deciding again.
-    async fn wait_for<T>(&self, stream: Stream, _current: u64) -> Result<T> {
-        for (stream, head) in self.platform.store.heads(Some(vec![stream])).await? {
-            self.platform.node.catch_up(stream, head.state_rev).await?;
+    /// What this request was answered when it was carried out, if it carries an idempotency key and was.
+    pub(crate) async fn answered(&self) -> Result<Option<String>> {
+        let (Some(view), now) = (&self.view, self.platform.clock.now()) else {
+            return Ok(None);
+        };
+        let own = Stream::org(view.id());
+        let keys: Vec<_> = [own, Stream::INSTANCE]
+            .into_iter()
+            .filter_map(|stream| self.idempotency(stream))
+            .collect();
+        if keys.is_empty() {
+            return Ok(None);
         }
-        Err(Error::moved())
+        let look = move |reader: &mut store::Reader<'_>| {
+            let mut answers = keys.iter().map(|key| reader.answered(key, now));
+            answers.find_map(Result::transpose).transpose()
+        };
+        Ok(self.platform.store.read(own, look).await?)
     }
 
     fn plan(&self, instance: bool, scope: Stream) -> Plan {
@@ -213,20 +286,31 @@ impl Cx {
         let mut instance_at = None;
         if let Some(view) = &self.view {
             let seen = view.instance_revision.authority;
-            decided_at.extend((Stream::org(view.id()) == scope).then_some((scope, view.revision.authority)));
+            decided_at.extend(
+                (Stream::org(view.id()) == scope).then_some((scope, view.revision.authority)),
+            );
             match instance || scope == Stream::INSTANCE {
                 true => decided_at.push((Stream::INSTANCE, seen)),
                 false => instance_at = Some(seen),
             }
         }
-        Plan { scope, decided_at, instance_at, idempotency: self.idempotency(scope), dry_run: self.envelope.dry_run }
+        Plan {
+            scope,
+            decided_at,
+            instance_at,
+            idempotency: self.idempotency(scope),
+            dry_run: self.envelope.dry_run,
+        }
     }
 
     /// The key is bound to principal, credential and operation (DIR-10).
     fn idempotency(&self, stream: Stream) -> Option<Idempotency> {
         let key = self.envelope.idempotency_key.as_ref()?;
         let caller = self.caller.as_ref()?;
-        let bound = format!("{}\n{}\n{}\n{key}", caller.principal, caller.credential, self.operation);
+        let bound = format!(
+            "{}\n{}\n{}\n{key}",
+            caller.principal, caller.credential, self.operation
+        );
         Some(Idempotency {
             stream,
             key: sealing::sha256(bound.as_bytes()),
@@ -238,5 +322,8 @@ impl Cx {
 
 fn replay<T: DeserializeOwned>(answer: &str) -> Result<Done<T>> {
     let value = serde_json::from_str(answer).map_err(Error::internal)?;
-    Ok(Done { value, replayed: true })
+    Ok(Done {
+        value,
+        replayed: true,
+    })
 }

@@ -29,6 +29,7 @@ mod settings;
 pub mod setup;
 mod tokens;
 mod trust;
+pub mod upkeep;
 
 pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key};
 pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of, still};

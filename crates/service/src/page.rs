@@ -39,7 +39,10 @@ impl PageQuery {
     pub fn limit(&self) -> Result<usize> {
         match self.limit.unwrap_or(limits::PAGE_DEFAULT) {
             limit @ 1..=limits::PAGE_MAX => Ok(limit),
-            _ => Err(Error::invalid("limit", format!("must be within 1 and {}", limits::PAGE_MAX))),
+            _ => Err(Error::invalid(
+                "limit",
+                format!("must be within 1 and {}", limits::PAGE_MAX),
+            )),
         }
     }
     /// The key after which to read.
@@ -47,12 +50,26 @@ impl PageQuery {
     /// # Errors
     /// When the cursor is not one that this list gave to this organization with these filters.
     pub fn after(&self, cx: &Cx, list: &str) -> Result<Option<[u8; 16]>> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let wrong = || Error::invalid("cursor", "is not a cursor of this list; start again without it");
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
+        let wrong = || {
+            Error::invalid(
+                "cursor",
+                "is not a cursor of this list; start again without it",
+            )
+        };
         let bytes = B64URL.decode(cursor).map_err(|_| wrong())?;
         let (key, tag) = bytes.split_first_chunk::<16>().ok_or_else(wrong)?;
-        let genuine = cx.platform.keyring.verify_cursor(&bound(cx, list, key)?, tag);
-        if genuine { Ok(Some(*key)) } else { Err(wrong()) }
+        let genuine = cx
+            .platform
+            .keyring
+            .verify_cursor(&bound(cx, list, key)?, tag);
+        if genuine {
+            Ok(Some(*key))
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -66,7 +83,13 @@ impl<T> Page<T> {
     ///
     /// # Errors
     /// When the context has no organization.
-    pub fn cut(cx: &Cx, list: &str, limit: usize, mut read: Vec<([u8; 16], T)>, total: Option<u64>) -> Result<Self> {
+    pub fn cut(
+        cx: &Cx,
+        list: &str,
+        limit: usize,
+        mut read: Vec<([u8; 16], T)>,
+        total: Option<u64>,
+    ) -> Result<Self> {
         let more = read.len() > limit;
         read.truncate(limit);
         let next_cursor = match read.last().filter(|_| more) {
@@ -76,6 +99,10 @@ impl<T> Page<T> {
             }
             None => None,
         };
-        Ok(Self { items: read.into_iter().map(|(_, item)| item).collect(), next_cursor, total })
+        Ok(Self {
+            items: read.into_iter().map(|(_, item)| item).collect(),
+            next_cursor,
+            total,
+        })
     }
 }

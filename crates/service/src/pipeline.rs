@@ -15,19 +15,27 @@ pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answe
     let input: O::Input = parse_input(input)?;
     for _ in 0..limits::DECIDE_ATTEMPTS {
         if let Err(refusal) = admit::<O>(&mut cx, &input) {
-            audit::record_refusal(&cx, O::META.name, &refusal).await;
-            return Err(refusal);
+            return refused(&cx, O::META.name, refusal).await;
         }
         match O::run(&cx, input.clone()).await {
             Ok(output) => return finish::<O>(&cx, answer::<O>(output)?).await,
             Err(error) if error.moved => decide_again(&mut cx).await?,
-            Err(error) => {
-                audit::record_refusal(&cx, O::META.name, &error).await;
-                return Err(error);
-            }
+            Err(error) => return refused(&cx, O::META.name, error).await,
         }
     }
     Err(Error::moved())
+}
+
+/// What a request did may stand in the way of its repetition, which is then answered as the request was. Who may
+/// not ask any more is refused all the same.
+async fn refused(cx: &Cx, name: &'static str, refusal: Error) -> Result<Answer> {
+    let forbidden = is_denial(&refusal) || refusal.code == Code::Unauthenticated;
+    if !forbidden && let Some(answer) = cx.answered().await? {
+        let (body, version) = (answer.into_bytes(), None);
+        return Ok(Answer { body, version });
+    }
+    audit::record_refusal(cx, name, &refusal).await;
+    Err(refusal)
 }
 
 /// A fresh view, and the caller's authority cut to what is held in it.

@@ -3,8 +3,8 @@
 
 use crate::{
     audit::{Failures, SubjectKeys},
-    oauth::KeyCache,
     node::Node,
+    oauth::KeyCache,
     sealing::Keyring,
 };
 use kernel::{Clock, Entropy, Id};

@@ -11,7 +11,9 @@ const SALT: &[u8] = b"cardea instance key 1";
 
 /// Why a sealed value could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed value does not open under this instance key; is it the key this data was made with?")]
+#[error(
+    "the sealed value does not open under this instance key; is it the key this data was made with?"
+)]
 pub struct SealError;
 
 /// Where a sealed value is stored; bound into it, so that a value moved elsewhere does not open.
@@ -63,21 +65,33 @@ impl SealingKey {
     }
 
     /// Seals under a fresh random nonce: version, nonce, ciphertext and tag.
-    pub fn seal(&self, entropy: &dyn Entropy, bound_to: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(
+        &self,
+        entropy: &dyn Entropy,
+        bound_to: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         let nonce: [u8; 12] = entropy.bytes();
         let mut body = plain.to_vec();
         let unique = aead::Nonce::assume_unique_for_key(nonce);
-        self.0.seal_in_place_append_tag(unique, aead::Aad::from(bound_to), &mut body).map_err(|_| SealError)?;
+        self.0
+            .seal_in_place_append_tag(unique, aead::Aad::from(bound_to), &mut body)
+            .map_err(|_| SealError)?;
         Ok([&[VERSION][..], &nonce, &body].concat())
     }
 
     /// Opens what `seal` made, if it is bound to the same place.
     pub fn open(&self, bound_to: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (&VERSION, rest) = sealed.split_first().ok_or(SealError)? else { return Err(SealError) };
+        let (&VERSION, rest) = sealed.split_first().ok_or(SealError)? else {
+            return Err(SealError);
+        };
         let (nonce, body) = rest.split_first_chunk::<12>().ok_or(SealError)?;
         let nonce = aead::Nonce::assume_unique_for_key(*nonce);
         let mut body = body.to_vec();
-        let plain = self.0.open_in_place(nonce, aead::Aad::from(bound_to), &mut body).map_err(|_| SealError)?;
+        let plain = self
+            .0
+            .open_in_place(nonce, aead::Aad::from(bound_to), &mut body)
+            .map_err(|_| SealError)?;
         Ok(plain.to_vec())
     }
 }
@@ -101,7 +115,9 @@ impl Keyring {
         let subkey = |purpose: &str| -> Result<[u8; 32], SealError> {
             let mut out = [0; 32];
             let info = [purpose.as_bytes()];
-            root.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut out)).map_err(|_| SealError)?;
+            root.expand(&info, hkdf::HKDF_SHA256)
+                .and_then(|okm| okm.fill(&mut out))
+                .map_err(|_| SealError)?;
             Ok(out)
         };
         let check = digest::digest(&digest::SHA256, &subkey("check/1")?);
@@ -122,8 +138,15 @@ impl Keyring {
     ///
     /// # Errors
     /// When the cryptographic library refuses.
-    pub fn seal(&self, entropy: &dyn Entropy, place: Place<'_>, plain: &[u8]) -> Result<String, SealError> {
-        self.storage.seal(entropy, &place.bytes(), plain).map(|sealed| B64.encode(sealed))
+    pub fn seal(
+        &self,
+        entropy: &dyn Entropy,
+        place: Place<'_>,
+        plain: &[u8],
+    ) -> Result<String, SealError> {
+        self.storage
+            .seal(entropy, &place.bytes(), plain)
+            .map(|sealed| B64.encode(sealed))
     }
     /// Opens a stored value.
     ///
@@ -138,7 +161,10 @@ impl Keyring {
     /// # Errors
     /// When it does not open or is no such key.
     pub fn open_key(&self, place: Place<'_>, sealed: &str) -> Result<SealingKey, SealError> {
-        let bytes: [u8; 32] = self.open(place, sealed)?.try_into().map_err(|_| SealError)?;
+        let bytes: [u8; 32] = self
+            .open(place, sealed)?
+            .try_into()
+            .map_err(|_| SealError)?;
         SealingKey::new(&bytes).ok_or(SealError)
     }
     /// The key of opaque tokens.
@@ -173,10 +199,12 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 #[cfg(test)]
@@ -185,26 +213,60 @@ mod tests {
     use kernel::ambient::SystemEntropy;
 
     fn place(row: u8, column: &str) -> Place<'_> {
-        Place { purpose: "test", stream: Stream::INSTANCE, table: "t", row: [row; 16], column }
+        Place {
+            purpose: "test",
+            stream: Stream::INSTANCE,
+            table: "t",
+            row: [row; 16],
+            column,
+        }
     }
 
     #[test]
     fn a_sealed_value_opens_only_where_it_belongs() {
         let keyring = Keyring::new(&[7; 32]).unwrap();
-        let sealed = keyring.seal(&SystemEntropy, place(1, "c"), b"plain").unwrap();
+        let sealed = keyring
+            .seal(&SystemEntropy, place(1, "c"), b"plain")
+            .unwrap();
         assert_eq!(keyring.open(place(1, "c"), &sealed).unwrap(), b"plain");
-        assert_eq!(keyring.open(place(2, "c"), &sealed), Err(SealError), "another row");
-        assert_eq!(keyring.open(place(1, "d"), &sealed), Err(SealError), "another column");
-        assert_eq!(Keyring::new(&[8; 32]).unwrap().open(place(1, "c"), &sealed), Err(SealError), "another key");
-        assert_ne!(sealed, keyring.seal(&SystemEntropy, place(1, "c"), b"plain").unwrap());
+        assert_eq!(
+            keyring.open(place(2, "c"), &sealed),
+            Err(SealError),
+            "another row"
+        );
+        assert_eq!(
+            keyring.open(place(1, "d"), &sealed),
+            Err(SealError),
+            "another column"
+        );
+        assert_eq!(
+            Keyring::new(&[8; 32]).unwrap().open(place(1, "c"), &sealed),
+            Err(SealError),
+            "another key"
+        );
+        assert_ne!(
+            sealed,
+            keyring
+                .seal(&SystemEntropy, place(1, "c"), b"plain")
+                .unwrap()
+        );
     }
 
     #[test]
     fn a_hash_is_bound_to_kind_stream_and_row() {
         let keyring = Keyring::new(&[7; 32]).unwrap();
         let base = keyring.hash_secret("cda", Stream::INSTANCE, [1; 16], b"s");
-        assert_ne!(base, keyring.hash_secret("cdt", Stream::INSTANCE, [1; 16], b"s"));
-        assert_ne!(base, keyring.hash_secret("cda", Stream::from_bytes([1; 16]), [1; 16], b"s"));
-        assert_ne!(base, keyring.hash_secret("cda", Stream::INSTANCE, [2; 16], b"s"));
+        assert_ne!(
+            base,
+            keyring.hash_secret("cdt", Stream::INSTANCE, [1; 16], b"s")
+        );
+        assert_ne!(
+            base,
+            keyring.hash_secret("cda", Stream::from_bytes([1; 16]), [1; 16], b"s")
+        );
+        assert_ne!(
+            base,
+            keyring.hash_secret("cda", Stream::INSTANCE, [2; 16], b"s")
+        );
     }
 }

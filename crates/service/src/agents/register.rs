@@ -105,11 +105,11 @@ impl Operation for Register {
 
     async fn run(cx: &Cx, input: RegisterInput) -> Result<AgentAnswer> {
         let (registration, minted) = prepare(cx, &input)?;
-        let answer = AgentAnswer::scored(
-            &registration.agent,
-            first_score(cx.view()?, &registration.agent.core),
-            1,
-        );
+        let score = first_score(cx.view()?, &registration.agent.core);
+        let answer = AgentAnswer {
+            secret_already_delivered: minted.is_some().then_some(true),
+            ..AgentAnswer::scored(&registration.agent, score, 1)
+        };
         let stream = cx.stream()?;
         let done = cx
             .commit(act(&registration), move |tx| {

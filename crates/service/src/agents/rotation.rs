@@ -122,7 +122,7 @@ impl Operation for Start {
             agent: agent.id,
             key_id: secret.core.key_id.clone(),
             client_secret: None,
-            secret_already_delivered: None,
+            secret_already_delivered: Some(true),
             old_not_after: Some(end),
         };
         let act = started(agent, &answer, emergency.then(|| below.covered(&cascaded)));

@@ -145,7 +145,10 @@ impl Act {
     /// From the agent back to the human it acts for.
     #[must_use]
     pub fn chain(mut self, chain: impl IntoIterator<Item = Principal>) -> Self {
-        self.chain = chain.into_iter().map(|principal| principal.to_string()).collect();
+        self.chain = chain
+            .into_iter()
+            .map(|principal| principal.to_string())
+            .collect();
         self
     }
     /// What the caller said of itself, bounded; nothing relies on it. Sealed before it is stored.

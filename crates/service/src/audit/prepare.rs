@@ -1,7 +1,10 @@
 //! Makes an entry of an act: the actor as authenticated, the request around it, personal values sealed under the
 //! subject's key before anything is hashed.
 
-use super::{Act, failures::{Failing, Write}};
+use super::{
+    Act,
+    failures::{Failing, Write},
+};
 use crate::{Caller, Cx, Error, Peer, Platform, Result};
 use domain::{
     Entry, Principal, Stream,
@@ -23,12 +26,21 @@ fn subject(principal: Principal, stream: Stream) -> [u8; 16] {
     }
 }
 
-async fn sealed(platform: &Platform, stream: Stream, who: Principal, text: Option<&str>) -> Result<Option<Sealed>> {
+async fn sealed(
+    platform: &Platform,
+    stream: Stream,
+    who: Principal,
+    text: Option<&str>,
+) -> Result<Option<Sealed>> {
     let Some(text) = text else { return Ok(None) };
     let means = (&platform.store, &platform.keyring, &*platform.entropy);
     let bounded: String = text.chars().take(CLAIM_CHARS).collect();
     let label = who.to_string();
-    platform.subjects.seal(means, stream, subject(who, stream), &label, &bounded).await.map(Some)
+    platform
+        .subjects
+        .seal(means, stream, subject(who, stream), &label, &bounded)
+        .await
+        .map(Some)
 }
 
 /// Fills in an act and makes its canonical bytes.
@@ -39,7 +51,10 @@ pub(crate) async fn prepare(
     peer: &Peer,
     act: Act,
 ) -> Result<Prepared> {
-    let who = act.actor.or(caller.map(|caller| caller.principal)).unwrap_or(Principal::Anonymous);
+    let who = act
+        .actor
+        .or(caller.map(|caller| caller.principal))
+        .unwrap_or(Principal::Anonymous);
     let ip = peer.ip.map(|ip| ip.to_string());
     let actor = Actor {
         authentication: method(caller, &act),
@@ -54,7 +69,10 @@ pub(crate) async fn prepare(
     let mut claimed = std::collections::BTreeMap::new();
     for (name, text) in &act.claimed {
         let value = sealed(platform, stream, who, text.as_str()).await?;
-        claimed.insert(name.clone(), serde_json::to_value(value).map_err(Error::internal)?);
+        claimed.insert(
+            name.clone(),
+            serde_json::to_value(value).map_err(Error::internal)?,
+        );
     }
     let entry = entry(platform, peer, act, actor, claimed);
     Prepared::new(&entry).map_err(Error::internal)
@@ -100,7 +118,12 @@ fn entry(
         event_id: platform.id(),
         node: platform.node_name.clone(),
         outcome: Outcome {
-            result: if error_code.is_some() { "failure" } else { "success" }.into(),
+            result: if error_code.is_some() {
+                "failure"
+            } else {
+                "success"
+            }
+            .into(),
             error_code,
             error_message,
             rollback: None,
@@ -114,14 +137,27 @@ fn entry(
 }
 
 /// Writes an entry about a failed attempt, bounded per source; failing to write it does not turn a refusal into a permit.
-pub(crate) async fn record_failure(platform: &Platform, stream: Stream, peer: &Peer, who: &str, reason: &'static str, act: Act) {
+pub(crate) async fn record_failure(
+    platform: &Platform,
+    stream: Stream,
+    peer: &Peer,
+    who: &str,
+    reason: &'static str,
+    act: Act,
+) {
     let client = who.chars().take(64).collect();
-    let failing = Failing { stream, source: peer.ip, client, reason };
+    let failing = Failing {
+        stream,
+        source: peer.ip,
+        client,
+        reason,
+    };
     match platform.failures.count(failing, platform.clock.now()) {
         Write::Counted => return,
         Write::Single => {}
         Write::SingleAfter(count) => {
-            let rolled = Act::read("authentication.failures_counted").after(serde_json::json!({ "count": count, "reason": reason }));
+            let rolled = Act::read("authentication.failures_counted")
+                .after(serde_json::json!({ "count": count, "reason": reason }));
             write(platform, stream, peer, rolled).await;
         }
     }
@@ -132,7 +168,12 @@ pub(crate) async fn record_failure(platform: &Platform, stream: Stream, peer: &P
 /// now and then with the present, and with a minute later before the process ends, so that no count is lost.
 pub async fn flush_failures(platform: &Platform, until: Timestamp) {
     for (failing, count) in platform.failures.take_past(until) {
-        let peer = Peer { ip: failing.source, request_id: "counted".into(), door: "oauth", ..Peer::default() };
+        let peer = Peer {
+            ip: failing.source,
+            request_id: "counted".into(),
+            door: "oauth",
+            ..Peer::default()
+        };
         let act = Act::read("authentication.failures_counted")
             .after(serde_json::json!({ "count": count, "reason": failing.reason }))
             .claimed("client", Some(&failing.client));
@@ -142,7 +183,17 @@ pub async fn flush_failures(platform: &Platform, until: Timestamp) {
 
 async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {
     let outcome = match prepare(platform, stream, None, peer, act).await {
-        Ok(entry) => platform.store.record(Record { stream, entry, decided_at: None, once: None }).await.map(|_| ()).map_err(Error::from),
+        Ok(entry) => platform
+            .store
+            .record(Record {
+                stream,
+                entry,
+                decided_at: None,
+                once: None,
+            })
+            .await
+            .map(|_| ())
+            .map_err(Error::from),
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
@@ -152,14 +203,31 @@ async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {
 
 /// Writes an entry about something a known caller may not do.
 pub(crate) async fn record_refusal(cx: &Cx, operation: &'static str, refusal: &Error) {
-    let (Ok(stream), Ok(caller)) = (cx.stream(), cx.caller()) else { return };
+    let (Ok(stream), Ok(caller)) = (cx.stream(), cx.caller()) else {
+        return;
+    };
     if !crate::pipeline::is_denial(refusal) {
         return;
     }
     let act = Act::read("access.denied")
         .on_text("operation", operation)
-        .by(caller.principal, if caller.token.is_some() { "api_token" } else { "access_token" })
+        .by(
+            caller.principal,
+            if caller.token.is_some() {
+                "api_token"
+            } else {
+                "access_token"
+            },
+        )
         .failed(refusal.code.as_str(), &refusal.detail);
     let who = caller.principal.to_string();
-    record_failure(&cx.platform, stream, &cx.peer, &who, refusal.code.as_str(), act).await;
+    record_failure(
+        &cx.platform,
+        stream,
+        &cx.peer,
+        &who,
+        refusal.code.as_str(),
+        act,
+    )
+    .await;
 }

@@ -24,7 +24,13 @@ pub struct SubjectKeys {
 }
 
 fn place(stream: Stream, subject: [u8; 16]) -> Place<'static> {
-    Place { purpose: "subject-key", stream, table: "subject_key", row: subject, column: "sealed" }
+    Place {
+        purpose: "subject-key",
+        stream,
+        table: "subject_key",
+        row: subject,
+        column: "sealed",
+    }
 }
 
 /// A new key for a subject, to be stored in the same commit as the subject.
@@ -60,22 +66,42 @@ impl SubjectKeys {
             Some(key) => (key, label.to_owned()),
             None => {
                 let own = self.key(store, keyring, stream, stream.bytes()).await?;
-                (own.ok_or_else(|| crate::Error::internal("the organization has no subject key"))?, stream.to_string())
+                (
+                    own.ok_or_else(|| {
+                        crate::Error::internal("the organization has no subject key")
+                    })?,
+                    stream.to_string(),
+                )
             }
         };
-        let sealed = key.seal(entropy, k.as_bytes(), text.as_bytes()).map_err(crate::Error::internal)?;
-        Ok(Sealed { c: B64.encode(sealed), k })
+        let sealed = key
+            .seal(entropy, k.as_bytes(), text.as_bytes())
+            .map_err(crate::Error::internal)?;
+        Ok(Sealed {
+            c: B64.encode(sealed),
+            k,
+        })
     }
 
     /// Opens what `seal` made; none when the key was destroyed.
     ///
     /// # Errors
     /// When the database does not answer or the value was changed.
-    pub async fn open(&self, store: &Store, keyring: &Keyring, stream: Stream, sealed: &Sealed) -> Result<Option<String>> {
+    pub async fn open(
+        &self,
+        store: &Store,
+        keyring: &Keyring,
+        stream: Stream,
+        sealed: &Sealed,
+    ) -> Result<Option<String>> {
         let subject = subject_bytes(&sealed.k, stream);
-        let Some(key) = self.key(store, keyring, stream, subject).await? else { return Ok(None) };
+        let Some(key) = self.key(store, keyring, stream, subject).await? else {
+            return Ok(None);
+        };
         let bytes = B64.decode(&sealed.c).map_err(crate::Error::internal)?;
-        let plain = key.open(sealed.k.as_bytes(), &bytes).map_err(crate::Error::internal)?;
+        let plain = key
+            .open(sealed.k.as_bytes(), &bytes)
+            .map_err(crate::Error::internal)?;
         Ok(String::from_utf8(plain).ok())
     }
 
@@ -86,13 +112,24 @@ impl SubjectKeys {
         stream: Stream,
         subject: [u8; 16],
     ) -> Result<Option<Arc<SealingKey>>> {
-        let known = self.open.read().unwrap_or_else(PoisonError::into_inner).get(&(stream, subject)).cloned();
+        let known = self
+            .open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(stream, subject))
+            .cloned();
         if known.is_some() {
             return Ok(known);
         }
-        let row = store.read(stream, move |reader| reader.get::<SubjectKey>(stream, subject)).await?;
+        let row = store
+            .read(stream, move |reader| {
+                reader.get::<SubjectKey>(stream, subject)
+            })
+            .await?;
         let Some(row) = row else { return Ok(None) };
-        let key = keyring.open_key(place(stream, subject), &row.value.sealed).map_err(crate::Error::internal)?;
+        let key = keyring
+            .open_key(place(stream, subject), &row.value.sealed)
+            .map_err(crate::Error::internal)?;
         let key = Arc::new(key);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= KEPT {

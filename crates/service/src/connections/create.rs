@@ -98,10 +98,14 @@ impl Operation for Create {
             subject,
             secret,
         };
+        let had_secret = minted.is_some().then_some(true);
         let done = cx
             .commit(act, move |tx| {
                 write(tx, stream, &making)?;
-                Ok(ConnectionAnswer::new(&making.connection, 1))
+                Ok(ConnectionAnswer {
+                    secret_already_delivered: had_secret,
+                    ..ConnectionAnswer::new(&making.connection, 1)
+                })
             })
             .await?;
         let (client_secret, secret_already_delivered) =

@@ -109,7 +109,10 @@ impl Operation for Evaluate {
         } else {
             None
         };
-        let answer = answer(cx, &case, allowed);
+        let answer = DispatchAnswer {
+            secret_already_delivered: permit.is_some().then_some(true),
+            ..answer(cx, &case, allowed)
+        };
         let told = cx
             .prepare(cx.stream()?, act(&input, &case, answer.dispatch)?)
             .await?;

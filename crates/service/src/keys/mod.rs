@@ -5,3 +5,4 @@ mod rotate;
 
 pub use list::ListKeys;
 pub use rotate::RotateKeys;
+pub(crate) use rotate::rotate_due_keys;

@@ -48,7 +48,13 @@ const fn algorithm(of: KeyAlgorithm) -> Algorithm {
 }
 
 fn place(stream: Stream, id: Id<SigningKeyId>) -> Place<'static> {
-    Place { purpose: "signing-key", stream, table: "signing_key", row: id.bytes(), column: "sealed" }
+    Place {
+        purpose: "signing-key",
+        stream,
+        table: "signing_key",
+        row: id.bytes(),
+        column: "sealed",
+    }
 }
 
 /// Makes a key and seals it for storage.
@@ -67,11 +73,25 @@ pub fn new_signing_key(
     let (key, private) = jose::SigningKey::generate(algorithm(of)).map_err(Error::internal)?;
     let private = kernel::SecretBox::new(Box::new(private));
     let sealed = keyring
-        .seal(entropy, place(stream, id), kernel::ExposeSecret::expose_secret(&private))
+        .seal(
+            entropy,
+            place(stream, id),
+            kernel::ExposeSecret::expose_secret(&private),
+        )
         .map_err(Error::internal)?;
     let public = serde_json::to_string(&key.public_jwk()).map_err(Error::internal)?;
     let kid = key.kid().to_owned();
-    let core = SigningKeyCore { id, kid, algorithm: of, purpose, state, public, sealed, created_at: now, retires_at: None };
+    let core = SigningKeyCore {
+        id,
+        kid,
+        algorithm: of,
+        purpose,
+        state,
+        public,
+        sealed,
+        created_at: now,
+        retires_at: None,
+    };
     Ok(SigningKey { core })
 }
 
@@ -79,10 +99,19 @@ pub fn new_signing_key(
 ///
 /// # Errors
 /// When it does not open under this instance key.
-pub fn open_signing_key(keyring: &Keyring, stream: Stream, core: &SigningKeyCore) -> Result<jose::SigningKey> {
-    let private = kernel::SecretBox::new(Box::new(keyring.open(place(stream, core.id), &core.sealed).map_err(Error::internal)?));
+pub fn open_signing_key(
+    keyring: &Keyring,
+    stream: Stream,
+    core: &SigningKeyCore,
+) -> Result<jose::SigningKey> {
+    let private = kernel::SecretBox::new(Box::new(
+        keyring
+            .open(place(stream, core.id), &core.sealed)
+            .map_err(Error::internal)?,
+    ));
     let bytes = kernel::ExposeSecret::expose_secret(&private);
-    jose::SigningKey::from_pkcs8(algorithm(core.algorithm), bytes, core.kid.clone()).map_err(Error::internal)
+    jose::SigningKey::from_pkcs8(algorithm(core.algorithm), bytes, core.kid.clone())
+        .map_err(Error::internal)
 }
 
 /// Opens a stored Ed25519 key for signing checkpoints.
@@ -94,8 +123,13 @@ pub fn open_log_key(
     stream: Stream,
     core: &SigningKeyCore,
 ) -> Result<aws_lc_rs::signature::Ed25519KeyPair> {
-    let private = kernel::SecretBox::new(Box::new(keyring.open(place(stream, core.id), &core.sealed).map_err(Error::internal)?));
-    aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(kernel::ExposeSecret::expose_secret(&private)).map_err(Error::internal)
+    let private = kernel::SecretBox::new(Box::new(
+        keyring
+            .open(place(stream, core.id), &core.sealed)
+            .map_err(Error::internal)?,
+    ));
+    aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(kernel::ExposeSecret::expose_secret(&private))
+        .map_err(Error::internal)
 }
 
 fn is_published(core: &SigningKeyCore, now: Timestamp) -> bool {
@@ -127,24 +161,46 @@ impl KeyCache {
     pub fn of(&self, platform: &Platform, view: &View) -> Result<Arc<OrgKeys>> {
         let stream = Stream::org(view.id());
         let current = || published(view).map(|key| (key.id.bytes(), key.state));
-        let known = self.orgs.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned();
+        let known = self
+            .orgs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&stream)
+            .cloned();
         if let Some(known) = known.filter(|known| current().eq(known.fingerprint.iter().copied())) {
             return Ok(known);
         }
         let keys = Arc::new(parse(platform, view, stream, current().collect())?);
-        self.orgs.write().unwrap_or_else(PoisonError::into_inner).insert(stream, keys.clone());
+        self.orgs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(stream, keys.clone());
         Ok(keys)
     }
 }
 
-fn parse(platform: &Platform, view: &View, stream: Stream, fingerprint: Fingerprint) -> Result<OrgKeys> {
+fn parse(
+    platform: &Platform,
+    view: &View,
+    stream: Stream,
+    fingerprint: Fingerprint,
+) -> Result<OrgKeys> {
     let mut verifying = Vec::new();
     for core in published(view) {
         let jwk: Jwk = serde_json::from_str(&core.public).map_err(Error::internal)?;
         verifying.push(VerifyingKey::from_jwk(&jwk).map_err(Error::internal)?);
     }
-    let signs = |core: &&Arc<SigningKeyCore>| core.state == KeyState::Active && core.algorithm == KeyAlgorithm::EdDSA;
-    let core = published(view).filter(signs).last().ok_or_else(|| Error::internal("no active signing key"))?;
+    let signs = |core: &&Arc<SigningKeyCore>| {
+        core.state == KeyState::Active && core.algorithm == KeyAlgorithm::EdDSA
+    };
+    let core = published(view)
+        .filter(signs)
+        .last()
+        .ok_or_else(|| Error::internal("no active signing key"))?;
     let signer = Arc::new(open_signing_key(&platform.keyring, stream, core)?);
-    Ok(OrgKeys { fingerprint, signer, verifying: KeySet::new(verifying) })
+    Ok(OrgKeys {
+        fingerprint,
+        signer,
+        verifying: KeySet::new(verifying),
+    })
 }

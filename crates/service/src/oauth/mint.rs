@@ -67,7 +67,10 @@ const fn life(mint: &Mint<'_>) -> Micros {
 
 /// The earliest end of everything the token rests on (CAP-6).
 fn ends_at(view: &View, mint: &Mint<'_>) -> Timestamp {
-    let roles = mint.scopes.iter().filter_map(|scope| authz::scope_end(view, mint.agent.owner.0, scope, view.now));
+    let roles = mint
+        .scopes
+        .iter()
+        .filter_map(|scope| authz::scope_end(view, mint.agent.owner.0, scope, view.now));
     let run = mint.run.map(|run| run.deadline);
     let bounds = mint.ends.iter().copied().chain(run).chain(roles);
     bounds.fold(view.now.plus(life(mint)), Timestamp::min)
@@ -77,7 +80,13 @@ fn ends_at(view: &View, mint: &Mint<'_>) -> Timestamp {
 ///
 /// # Errors
 /// When the lineage would be too long, the token would have ended already, or a key does not open.
-pub async fn mint(platform: &Platform, view: &View, peer: &Peer, caller: Option<&Caller>, mint: Mint<'_>) -> Result<MintedToken> {
+pub async fn mint(
+    platform: &Platform,
+    view: &View,
+    peer: &Peer,
+    caller: Option<&Caller>,
+    mint: Mint<'_>,
+) -> Result<MintedToken> {
     let above = mint.run.map(|run| run.lineage.clone()).unwrap_or_default();
     let lineage = above
         .with(mint.asked_by.iter().chain([mint.agent.grant]))
@@ -85,44 +94,84 @@ pub async fn mint(platform: &Platform, view: &View, peer: &Peer, caller: Option<
     let expires_at = ends_at(view, &mint);
     let expires_in = expires_at.seconds() - view.now.seconds();
     if expires_in < 1 {
-        return Err(Error::state("what this token rests on ends within a second; renew it first"));
+        return Err(Error::state(
+            "what this token rests on ends within a second; renew it first",
+        ));
     }
     let claims = claims(platform, view, &mint, &lineage, expires_at);
     let token = write(platform, view, mint.connection, &claims)?;
     let act = act(&mint, &claims, lineage, expires_at);
     let entry = audit::prepare(platform, Stream::org(view.id()), caller, peer, act).await?;
-    Ok(MintedToken { token, entry, expires_in, scope: claims.scope })
+    Ok(MintedToken {
+        token,
+        entry,
+        expires_in,
+        scope: claims.scope,
+    })
 }
 
-fn claims(platform: &Platform, view: &View, mint: &Mint<'_>, lineage: &Lineage, expires_at: Timestamp) -> Claims {
+fn claims(
+    platform: &Platform,
+    view: &View,
+    mint: &Mint<'_>,
+    lineage: &Lineage,
+    expires_at: Timestamp,
+) -> Claims {
     let issuer = &view.organization.issuer;
-    let joined = mint.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
+    let joined = mint
+        .scopes
+        .iter()
+        .map(Scope::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
     Claims {
         iss: issuer.clone(),
         sub: mint.agent.id,
-        aud: mint.connection.map_or_else(|| issuer.clone(), |connection| connection.audience.clone()),
+        aud: mint
+            .connection
+            .map_or_else(|| issuer.clone(), |connection| connection.audience.clone()),
         exp: expires_at.seconds(),
         iat: view.now.seconds(),
         jti: B64URL.encode(platform.entropy.bytes::<16>()),
         client_id: mint.agent.id,
-        scope: if mint.connection.is_none() { SELF_SCOPE.into() } else { joined },
+        scope: if mint.connection.is_none() {
+            SELF_SCOPE.into()
+        } else {
+            joined
+        },
         org: view.id(),
         lin: lineage.iter().collect(),
         run_id: mint.run.map(|run| run.id),
         txn: mint.run.map(|run| run.transaction.clone()),
-        trust: TrustClaim { score: mint.trust, level: Level::of(mint.trust).as_str().into() },
+        trust: TrustClaim {
+            score: mint.trust,
+            level: Level::of(mint.trust).as_str().into(),
+        },
         cap: mint.kind == TokenKind::Capability,
     }
 }
 
-fn write(platform: &Platform, view: &View, connection: Option<&ConnectionCore>, claims: &Claims) -> Result<String> {
+fn write(
+    platform: &Platform,
+    view: &View,
+    connection: Option<&ConnectionCore>,
+    claims: &Claims,
+) -> Result<String> {
     let body = serde_json::to_vec(claims).map_err(Error::internal)?;
     if connection.is_some_and(|connection| connection.format == TokenFormat::Opaque) {
-        let sealed = platform.keyring.tokens().seal(&*platform.entropy, OPAQUE_BOUND, &body);
-        return Ok(format!("{OPAQUE_PREFIX}{}", B64URL.encode(sealed.map_err(Error::internal)?)));
+        let sealed = platform
+            .keyring
+            .tokens()
+            .seal(&*platform.entropy, OPAQUE_BOUND, &body);
+        return Ok(format!(
+            "{OPAQUE_PREFIX}{}",
+            B64URL.encode(sealed.map_err(Error::internal)?)
+        ));
     }
     let keys = platform.keys.of(platform, view)?;
-    keys.signer().sign_jwt("at+jwt", &body).map_err(Error::internal)
+    keys.signer()
+        .sign_jwt("at+jwt", &body)
+        .map_err(Error::internal)
 }
 
 fn act(mint: &Mint<'_>, claims: &Claims, lineage: Lineage, expires_at: Timestamp) -> Act {
@@ -146,7 +195,10 @@ fn act(mint: &Mint<'_>, claims: &Claims, lineage: Lineage, expires_at: Timestamp
         .after(issued)
         .in_run(claims.run_id)
         .at_trust(mint.trust)
-        .chain([Principal::Agent(mint.agent.id), Principal::User(mint.agent.owner.0)]);
+        .chain([
+            Principal::Agent(mint.agent.id),
+            Principal::User(mint.agent.owner.0),
+        ]);
     match mint.method {
         Some(method) => act.by(Principal::Agent(mint.agent.id), method),
         None => act,
@@ -155,7 +207,10 @@ fn act(mint: &Mint<'_>, claims: &Claims, lineage: Lineage, expires_at: Timestamp
 
 /// What a decision made on this view rests on.
 pub fn decided(view: &View) -> Decided {
-    Decided { stream: view.revision.authority, instance: view.instance_revision.authority }
+    Decided {
+        stream: view.revision.authority,
+        instance: view.instance_revision.authority,
+    }
 }
 
 /// Mints and records: the token leaves only when nothing it was decided on has moved and its entry is durable.
@@ -179,15 +234,23 @@ pub async fn issue(
 ///
 /// # Errors
 /// A decision that moved says so, when this node has caught up with what moved it.
-pub(crate) async fn record_decided(platform: &Platform, view: &View, entry: Prepared, once: Option<Once>) -> Result<()> {
+pub(crate) async fn record_decided(
+    platform: &Platform,
+    view: &View,
+    entry: Prepared,
+    once: Option<Once>,
+) -> Result<()> {
     let stream = Stream::org(view.id());
-    let record = Record { stream, entry, decided_at: Some(decided(view)), once };
+    let record = Record {
+        stream,
+        entry,
+        decided_at: Some(decided(view)),
+        once,
+    };
     match platform.store.record(record).await {
         Ok(_) => Ok(()),
         Err(CommitError::AuthorityMoved { stream, .. }) => {
-            for (stream, head) in platform.store.heads(Some(vec![stream])).await? {
-                platform.node.catch_up(stream, head.state_rev).await?;
-            }
+            platform.node.reach_head(stream).await?;
             Err(Error::moved())
         }
         Err(error) => Err(error.into()),

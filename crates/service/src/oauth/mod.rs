@@ -38,13 +38,20 @@ pub struct OAuthError {
 }
 
 impl OAuthError {
-    /// A refusal with this name.
+    /// A refusal with this name. A credential that somebody put in the wrong place is not repeated.
     pub fn new(name: ErrorName, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
-        Self { name, description: redact(&description).map_or(description, Cow::Owned), moved: false }
+        Self {
+            name,
+            description: redact(&description).map_or(description, Cow::Owned),
+            moved: false,
+        }
     }
     pub(crate) fn invalid_client() -> Self {
-        Self::new(ErrorName::InvalidClient, "the client is unknown here or did not authenticate")
+        Self::new(
+            ErrorName::InvalidClient,
+            "the client is unknown here or did not authenticate",
+        )
     }
 }
 
@@ -52,12 +59,20 @@ impl From<crate::Error> for OAuthError {
     fn from(error: crate::Error) -> Self {
         use kernel::Code as C;
         let name = match error.code {
-            C::Internal | C::Overloaded | C::StaleState | C::StorageUnavailable | C::ConcurrentChange
+            C::Internal
+            | C::Overloaded
+            | C::StaleState
+            | C::StorageUnavailable
+            | C::ConcurrentChange
             | C::OrganizationBusy => ErrorName::TemporarilyUnavailable,
             C::Unauthenticated | C::NotFound => ErrorName::InvalidClient,
             C::PermissionDenied => ErrorName::AccessDenied,
             _ => ErrorName::InvalidRequest,
         };
-        Self { name, description: error.detail, moved: error.moved }
+        Self {
+            name,
+            description: error.detail,
+            moved: error.moved,
+        }
     }
 }

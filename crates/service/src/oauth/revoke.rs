@@ -37,26 +37,37 @@ pub async fn revoke(
     let client = client::authenticate(platform, &view, peer, basic, &request.client).await?;
     client::spend(platform, &view, peer, &client).await?;
     let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
-        return Err(OAuthError::new(ErrorName::InvalidRequest, "`token` is required"));
+        return Err(OAuthError::new(
+            ErrorName::InvalidRequest,
+            "`token` is required",
+        ));
     };
-    let Client::Agent { agent, method, .. } = client else { return Ok(()) };
-    let Some(own) = verify(platform, &view, token).filter(|v| v.claims.sub == agent.id) else { return Ok(()) };
+    let Client::Agent { agent, method, .. } = client else {
+        return Ok(());
+    };
+    let Some(own) = verify(platform, &view, token).filter(|v| v.claims.sub == agent.id) else {
+        return Ok(());
+    };
     let until = Timestamp::from_seconds(own.claims.exp).plus(KEPT_AFTER_END);
-    let revocation =
-        Revocation { core: RevocationCore { node: own.jti, until }, revoked_at: view.now };
+    let revocation = Revocation {
+        core: RevocationCore {
+            node: own.jti,
+            until,
+        },
+        revoked_at: view.now,
+    };
     let act = Act::delete("token.revoked")
         .on_text("token", own.claims.jti.clone())
         .by(Principal::Agent(agent.id), method);
     let stream = Stream::org(view.id());
     let entry = audit::prepare(platform, stream, None, peer, act).await?;
-    let done = platform
-        .store
+    platform
+        .node
         .commit(Plan::new(stream), move |tx| {
             tx.put(stream, &revocation)?;
             tx.entry(stream, entry.clone())
         })
         .await
         .map_err(crate::Error::from)?;
-    platform.node.absorb(&done.moved).await?;
     Ok(())
 }

@@ -13,8 +13,11 @@ use jose::{Algorithm, Policy};
 use kernel::{Agent, Connection, Id, Run, Timestamp, limits};
 use live::View;
 
-const POLICY: Policy =
-    Policy { typ: &["at+jwt"], algorithms: &[Algorithm::EdDSA, Algorithm::ES256], max_bytes: limits::TOKEN_BYTES };
+const POLICY: Policy = Policy {
+    typ: &["at+jwt"],
+    algorithms: &[Algorithm::EdDSA, Algorithm::ES256],
+    max_bytes: limits::TOKEN_BYTES,
+};
 
 /// A genuine token, not yet known to be alive.
 #[derive(Clone, Debug)]
@@ -58,7 +61,9 @@ pub fn verify(platform: &Platform, view: &View, token: &str) -> Option<Verified>
         }
         None => {
             let keys = platform.keys.of(platform, view).ok()?;
-            jose::verify_jwt(token, &keys.verifying, &POLICY).ok()?.claims
+            jose::verify_jwt(token, &keys.verifying, &POLICY)
+                .ok()?
+                .claims
         }
     };
     let claims: Claims = serde_json::from_slice(&bytes).ok()?;
@@ -69,11 +74,27 @@ pub fn verify(platform: &Platform, view: &View, token: &str) -> Option<Verified>
     let lineage = claims.lineage()?;
     if claims.aud == view.organization.issuer {
         let control = claims.scope == SELF_SCOPE;
-        return control.then_some(Verified { lineage, jti, connection: None, scopes: Vec::new(), claims });
+        return control.then_some(Verified {
+            lineage,
+            jti,
+            connection: None,
+            scopes: Vec::new(),
+            claims,
+        });
     }
     let connection = view.org.connection_by_audience(&claims.aud)?.id;
-    let scopes = claims.scope.split(' ').map(|text| Scope::parse(text).ok()).collect::<Option<Vec<_>>>()?;
-    Some(Verified { lineage, jti, connection: Some(connection), scopes, claims })
+    let scopes = claims
+        .scope
+        .split(' ')
+        .map(|text| Scope::parse(text).ok())
+        .collect::<Option<Vec<_>>>()?;
+    Some(Verified {
+        lineage,
+        jti,
+        connection: Some(connection),
+        scopes,
+        claims,
+    })
 }
 
 /// A live control-plane token.
@@ -93,7 +114,8 @@ pub struct Control {
 
 /// Believes a control-plane token: genuine, for this issuer, and alive now. A capability is never one (CAP-7).
 pub fn verify_control(platform: &Platform, view: &View, token: &str) -> Option<Control> {
-    let verified = verify(platform, view, token).filter(|v| v.connection.is_none() && !v.claims.cap)?;
+    let verified =
+        verify(platform, view, token).filter(|v| v.connection.is_none() && !v.claims.cap)?;
     authz::live_scopes(view, verified.presented(), view.now)?;
     Some(Control {
         agent: verified.claims.sub,

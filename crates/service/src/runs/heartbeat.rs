@@ -60,11 +60,11 @@ impl Operation for Heartbeat {
                 .on(input.id)
                 .after(json!({ "lease_seconds": run.lease_seconds }));
             let entry = cx.prepare(cx.stream()?, act.in_run(Some(input.id))).await?;
-            return Ok(extend(cx, input.id, entry).await?.value);
+            return Ok(extend(cx, input.id, entry, None).await?.value);
         }
         let trust = authz::trust_now(view, agent, view.now);
         let minted = token(cx, agent, &run.core, trust, None).await?;
-        let done = extend(cx, input.id, minted.entry).await?;
+        let done = extend(cx, input.id, minted.entry, Some(true)).await?;
         delivered(
             cx,
             done.value,
@@ -76,7 +76,12 @@ impl Operation for Heartbeat {
 }
 
 /// Moves the lease on, if there is one.
-async fn extend(cx: &Cx, id: Id<kernel::Run>, entry: Prepared) -> Result<crate::Done<RunAnswer>> {
+async fn extend(
+    cx: &Cx,
+    id: Id<kernel::Run>,
+    entry: Prepared,
+    secret_already_delivered: Option<bool>,
+) -> Result<crate::Done<RunAnswer>> {
     let stream = cx.stream()?;
     cx.commit_prepared(false, vec![(stream, entry)], move |tx| {
         let now = tx.now();
@@ -90,7 +95,10 @@ async fn extend(cx: &Cx, id: Id<kernel::Run>, entry: Prepared) -> Result<crate::
             run.core.lease_until = Some(now.plus(Micros::seconds(seconds.into())));
             tx.put(stream, &run)?;
         }
-        Ok(RunAnswer::new(&run, now))
+        Ok(RunAnswer {
+            secret_already_delivered,
+            ..RunAnswer::new(&run, now)
+        })
     })
     .await
 }

@@ -72,7 +72,10 @@ impl Operation for Start {
         let run = new(cx, agent, initiator.human(), &input)?;
         let minted = token(cx, agent, &run.core, trust, agents::credential_end(cx)?).await?;
         let started = cx.prepare(stream, started(agent, &run, trust)).await?;
-        let answer = RunAnswer::new(&run, view.now);
+        let answer = RunAnswer {
+            secret_already_delivered: Some(true),
+            ..RunAnswer::new(&run, view.now)
+        };
         let entries = vec![(stream, started), (stream, minted.entry)];
         let done = cx
             .commit_prepared(false, entries, move |tx| {

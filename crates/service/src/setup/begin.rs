@@ -15,15 +15,38 @@ pub async fn prepare_instance(platform: &Platform) -> Result<()> {
     }
     let stream = Stream::INSTANCE;
     let kind = (KeyAlgorithm::EdDSA, KeyPurpose::Log, KeyState::Active);
-    let key = new_signing_key(&platform.keyring, &*platform.entropy, stream, platform.id(), kind, platform.clock.now())?;
-    let subject = new_subject_key(&platform.keyring, &*platform.entropy, stream, stream.bytes()).map_err(Error::internal)?;
+    let key = new_signing_key(
+        &platform.keyring,
+        &*platform.entropy,
+        stream,
+        platform.id(),
+        kind,
+        platform.clock.now(),
+    )?;
+    let subject = new_subject_key(
+        &platform.keyring,
+        &*platform.entropy,
+        stream,
+        stream.bytes(),
+    )
+    .map_err(Error::internal)?;
     let act = Act::create("instance.initialized")
         .on(key.core.id)
         .after(serde_json::json!({ "kid": key.core.kid }))
         .by(Principal::System, "operator");
-    let entry = audit::prepare(platform, stream, None, &Peer { door: "cli", ..Peer::default() }, act).await?;
-    let done = platform
-        .store
+    let entry = audit::prepare(
+        platform,
+        stream,
+        None,
+        &Peer {
+            door: "cli",
+            ..Peer::default()
+        },
+        act,
+    )
+    .await?;
+    platform
+        .node
         .commit(Plan::new(stream), move |tx| {
             // Another node may have been first.
             if tx.list::<SigningKey>(stream, None, 1)?.is_empty() {
@@ -34,6 +57,5 @@ pub async fn prepare_instance(platform: &Platform) -> Result<()> {
             Ok(())
         })
         .await?;
-    platform.node.absorb(&done.moved).await?;
     platform.node.poll().await
 }

@@ -7,10 +7,10 @@ use crate::{
     secret::{self, Minted, SecretKind},
 };
 use domain::{
-    Account, AccountCore, AccountState, ApiToken, ApiTokenCore, Assignment, AssignmentCore, Builtin, GrantId, KeyAlgorithm,
-    KeyPurpose, KeyState, Membership, MembershipCore, MembershipState, Organization, OrganizationCore,
-    OrganizationState, Permission, Permissions, Principal, Role, RoleCore, Settings, SettingsCore, SigningKey, Stream,
-    SubjectKey, name,
+    Account, AccountCore, AccountState, ApiToken, ApiTokenCore, Assignment, AssignmentCore,
+    Builtin, GrantId, KeyAlgorithm, KeyPurpose, KeyState, Membership, MembershipCore,
+    MembershipState, Organization, OrganizationCore, OrganizationState, Permission, Permissions,
+    Principal, Role, RoleCore, Settings, SettingsCore, SigningKey, Stream, SubjectKey, name,
 };
 use kernel::{Code, Id, Org, Timestamp, User, limits};
 use store::{Plan, Prepared, Refusal, Tx};
@@ -64,14 +64,22 @@ struct Rows {
 ///
 /// # Errors
 /// A name that is wrong or taken, or what `also` refuses.
-pub async fn found<F>(platform: &Platform, peer: &Peer, new: NewOrganization, also: F) -> Result<Founded>
+pub async fn found<F>(
+    platform: &Platform,
+    peer: &Peer,
+    new: NewOrganization,
+    also: F,
+) -> Result<Founded>
 where
     F: Fn(&mut Tx<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
 {
     let known = known_account(platform, &new.owner_email).await?;
     let (rows, minted) = rows(platform, &new, known.unwrap_or_else(|| platform.id()))?;
     let stream = Stream::org(rows.organization.core.id);
-    let (org, issuer) = (rows.organization.core.id, rows.organization.core.issuer.clone());
+    let (org, issuer) = (
+        rows.organization.core.id,
+        rows.organization.core.issuer.clone(),
+    );
     let (own, instance) = entries(platform, peer, stream, &rows, &new).await?;
     let closure = move |tx: &mut Tx<'_>| {
         also(tx)?;
@@ -86,63 +94,122 @@ where
     for (stream, head) in seen {
         plan = plan.decided_at(stream, head.authority_rev);
     }
-    let done = platform.store.commit(plan, closure).await?;
-    platform.node.absorb(&done.moved).await?;
-    Ok(Founded { org, issuer, owner: done.value, token: minted })
+    let done = platform.node.commit(plan, closure).await?;
+    Ok(Founded {
+        org,
+        issuer,
+        owner: done.value,
+        token: minted,
+    })
 }
 
 /// The account that holds this address already; keys of its own are sealed for its id.
 async fn known_account(platform: &Platform, email: &str) -> Result<Option<Id<User>>> {
-    let Ok((_, key)) = name::email(email) else { return Ok(None) };
+    let Ok((_, key)) = name::email(email) else {
+        return Ok(None);
+    };
     let instance = Stream::INSTANCE;
-    let found = platform.store.read(instance, move |reader| reader.claimed(instance, "account.email", &key)).await?;
+    let found = platform
+        .store
+        .read(instance, move |reader| {
+            reader.claimed(instance, "account.email", &key)
+        })
+        .await?;
     Ok(found.map(Id::from_bytes))
 }
 
-fn rows(platform: &Platform, new: &NewOrganization, user: Id<User>) -> Result<(Rows, Option<Minted>)> {
+fn rows(
+    platform: &Platform,
+    new: &NewOrganization,
+    user: Id<User>,
+) -> Result<(Rows, Option<Minted>)> {
     let slug = name::slug(&new.slug).map_err(|error| Error::invalid("org", error.to_string()))?;
     let shown = new.name.as_deref().unwrap_or(&slug);
-    let (shown, _) = name::display(shown).map_err(|error| Error::invalid("name", error.to_string()))?;
-    let (email, email_key) = name::email(&new.owner_email).map_err(|error| Error::invalid("email", error.to_string()))?;
+    let (shown, _) =
+        name::display(shown).map_err(|error| Error::invalid("name", error.to_string()))?;
+    let (email, email_key) = name::email(&new.owner_email)
+        .map_err(|error| Error::invalid("email", error.to_string()))?;
     let (now, org) = (platform.clock.now(), platform.id::<Org>());
     let stream = Stream::org(org);
     let issuer = format!("{}/o/{slug}", platform.public_url);
-    let roles: Vec<Role> = Builtin::ALL.into_iter().map(|builtin| built_in(platform, builtin, now)).collect();
-    let owner_role = roles.first().map(|role| role.core.id).ok_or_else(|| Error::internal("no built-in role"))?;
-    let core = AssignmentCore { id: platform.id(), subject: user, role: owner_role, expires_at: None };
-    let (token, minted) = new.token.then(|| bootstrap_token(platform, stream, user, now)).unzip();
+    let roles: Vec<Role> = Builtin::ALL
+        .into_iter()
+        .map(|builtin| built_in(platform, builtin, now))
+        .collect();
+    let owner_role = roles
+        .first()
+        .map(|role| role.core.id)
+        .ok_or_else(|| Error::internal("no built-in role"))?;
+    let core = AssignmentCore {
+        id: platform.id(),
+        subject: user,
+        role: owner_role,
+        expires_at: None,
+    };
+    let (token, minted) = new
+        .token
+        .then(|| bootstrap_token(platform, stream, user, now))
+        .unzip();
     let rows = Rows {
         organization: Organization {
-            core: OrganizationCore { id: org, slug, issuer, state: OrganizationState::Active, parent: new.parent },
+            core: OrganizationCore {
+                id: org,
+                slug,
+                issuer,
+                state: OrganizationState::Active,
+                parent: new.parent,
+            },
             name: shown,
             created_at: now,
         },
-        settings: Settings { org, core: SettingsCore::default() },
+        settings: Settings {
+            org,
+            core: SettingsCore::default(),
+        },
         keys: keys(platform, stream, now)?,
         subjects: subjects(platform, stream, [stream.bytes(), user.bytes()])?,
         roles,
         account: Account {
-            core: AccountCore { id: user, state: AccountState::Active, instance_administrator: false },
+            core: AccountCore {
+                id: user,
+                state: AccountState::Active,
+                instance_administrator: false,
+            },
             email: email.clone(),
             email_verified: new.verified,
             created_at: now,
         },
         email_key,
         membership: Membership {
-            core: MembershipCore { user, state: MembershipState::Active },
+            core: MembershipCore {
+                user,
+                state: MembershipState::Active,
+            },
             name: email.split('@').next().unwrap_or_default().to_owned(),
             email,
             created_at: now,
         },
-        assignment: Assignment { core, created_at: now },
+        assignment: Assignment {
+            core,
+            created_at: now,
+        },
         token,
     };
     Ok((rows, minted))
 }
 
 fn built_in(platform: &Platform, builtin: Builtin, now: Timestamp) -> Role {
-    let core = RoleCore { id: platform.id(), builtin: Some(builtin), permissions: Permissions::NONE, scopes: Vec::new() };
-    Role { core, name: builtin.name().into(), created_at: now }
+    let core = RoleCore {
+        id: platform.id(),
+        builtin: Some(builtin),
+        permissions: Permissions::NONE,
+        scopes: Vec::new(),
+    };
+    Role {
+        core,
+        name: builtin.name().into(),
+        created_at: now,
+    }
 }
 
 fn keys(platform: &Platform, stream: Stream, now: Timestamp) -> Result<Vec<SigningKey>> {
@@ -153,20 +220,41 @@ fn keys(platform: &Platform, stream: Stream, now: Timestamp) -> Result<Vec<Signi
     ];
     let make = |(algorithm, purpose)| {
         let kind = (algorithm, purpose, KeyState::Active);
-        new_signing_key(&platform.keyring, &*platform.entropy, stream, platform.id(), kind, now)
+        new_signing_key(
+            &platform.keyring,
+            &*platform.entropy,
+            stream,
+            platform.id(),
+            kind,
+            now,
+        )
     };
     kinds.into_iter().map(make).collect()
 }
 
 fn subjects(platform: &Platform, stream: Stream, of: [[u8; 16]; 2]) -> Result<Vec<SubjectKey>> {
-    let make = |subject| new_subject_key(&platform.keyring, &*platform.entropy, stream, subject).map_err(Error::internal);
+    let make = |subject| {
+        new_subject_key(&platform.keyring, &*platform.entropy, stream, subject)
+            .map_err(Error::internal)
+    };
     of.into_iter().map(make).collect()
 }
 
 /// A bootstrap token of an owner: everything, for a day, from anywhere; it also proves a recent sign-in.
-pub(super) fn bootstrap_token(platform: &Platform, stream: Stream, user: Id<User>, now: Timestamp) -> (ApiToken, Minted) {
+pub(super) fn bootstrap_token(
+    platform: &Platform,
+    stream: Stream,
+    user: Id<User>,
+    now: Timestamp,
+) -> (ApiToken, Minted) {
     let id = platform.id();
-    let minted = secret::mint(&platform.keyring, &*platform.entropy, SecretKind::ApiToken, stream, id.bytes());
+    let minted = secret::mint(
+        &platform.keyring,
+        &*platform.entropy,
+        SecretKind::ApiToken,
+        stream,
+        id.bytes(),
+    );
     let core = ApiTokenCore {
         id,
         key_id: minted.key_id.clone(),
@@ -180,11 +268,23 @@ pub(super) fn bootstrap_token(platform: &Platform, stream: Stream, user: Id<User
         revoked: false,
         bootstrap: true,
     };
-    (ApiToken { core, name: "bootstrap".into(), created_at: now, revoked_at: None }, minted)
+    (
+        ApiToken {
+            core,
+            name: "bootstrap".into(),
+            created_at: now,
+            revoked_at: None,
+        },
+        minted,
+    )
 }
 
 /// Writes a bootstrap token and the claim by which it is found.
-pub(super) fn write_token(tx: &mut Tx<'_>, stream: Stream, token: &ApiToken) -> Result<(), Refusal> {
+pub(super) fn write_token(
+    tx: &mut Tx<'_>,
+    stream: Stream,
+    token: &ApiToken,
+) -> Result<(), Refusal> {
     let org = stream.bytes();
     tx.claim(Stream::INSTANCE, CREDENTIAL_CLAIM, &token.core.key_id, org)?;
     tx.insert(stream, token)
@@ -195,14 +295,20 @@ fn write(tx: &mut Tx<'_>, stream: Stream, rows: &Rows) -> Result<Id<User>, Refus
     let first = tx.list::<Organization>(instance, None, 1)?.is_empty();
     if let Some(parent) = rows.organization.core.parent {
         let known = tx.get::<Organization>(instance, parent.bytes())?;
-        known.ok_or_else(|| Refusal::new(Code::NotFound, "no such organization here").on("parent"))?;
+        known.ok_or_else(|| {
+            Refusal::new(Code::NotFound, "no such organization here").on("parent")
+        })?;
     }
     let org = rows.organization.core.id.bytes();
-    tx.claim(instance, "org.slug", &rows.organization.core.slug, org).map_err(|refusal| refusal.on("org"))?;
+    tx.claim(instance, "org.slug", &rows.organization.core.slug, org)
+        .map_err(|refusal| refusal.on("org"))?;
     tx.insert(instance, &rows.organization)?;
     let user = account(tx, rows, first)?;
     if user != rows.account.core.id {
-        return Err(Refusal::new(Code::ConcurrentChange, "this address was taken meanwhile; send the request again"));
+        return Err(Refusal::new(
+            Code::ConcurrentChange,
+            "this address was taken meanwhile; send the request again",
+        ));
     }
     for key in &rows.keys {
         tx.insert(stream, key)?;
@@ -232,8 +338,17 @@ fn account(tx: &mut Tx<'_>, rows: &Rows, first: bool) -> Result<Id<User>, Refusa
     }
     let id = rows.account.core.id;
     tx.claim(instance, "account.email", &rows.email_key, id.bytes())?;
-    let core = AccountCore { instance_administrator: first, ..rows.account.core.clone() };
-    tx.insert(instance, &Account { core, ..rows.account.clone() })?;
+    let core = AccountCore {
+        instance_administrator: first,
+        ..rows.account.core.clone()
+    };
+    tx.insert(
+        instance,
+        &Account {
+            core,
+            ..rows.account.clone()
+        },
+    )?;
     Ok(id)
 }
 
@@ -245,7 +360,11 @@ async fn entries(
     rows: &Rows,
     new: &NewOrganization,
 ) -> Result<(Prepared, Prepared)> {
-    let bare = Peer { ip: None, user_agent: None, ..peer.clone() };
+    let bare = Peer {
+        ip: None,
+        user_agent: None,
+        ..peer.clone()
+    };
     let core = &rows.organization.core;
     let method = match (new.actor, peer.door) {
         (Principal::System, "cli") => "operator",

@@ -44,7 +44,12 @@ impl Operation for CreateOrganization {
         summary: "Make an organization with its keys, roles and log; the caller becomes its owner",
         command: "org create",
         status: 201,
-        ..Meta::write("orgs.create", Method::Post, "/orgs", Permission::InstanceOrgsCreate)
+        ..Meta::write(
+            "orgs.create",
+            Method::Post,
+            "/orgs",
+            Permission::InstanceOrgsCreate,
+        )
     };
     type Input = CreateInput;
     type Output = CreateOutput;
@@ -54,9 +59,18 @@ impl Operation for CreateOrganization {
     }
 
     async fn run(cx: &Cx, input: CreateInput) -> Result<CreateOutput> {
-        let user = cx.caller()?.user().ok_or_else(|| Error::denied("instance.create_orgs"))?;
+        let user = cx
+            .caller()?
+            .user()
+            .ok_or_else(|| Error::denied("instance.create_orgs"))?;
         let stream = Stream::INSTANCE;
-        let account = cx.platform.store.read(stream, move |reader| reader.get::<Account>(stream, user.bytes())).await?;
+        let account = cx
+            .platform
+            .store
+            .read(stream, move |reader| {
+                reader.get::<Account>(stream, user.bytes())
+            })
+            .await?;
         let account = account.ok_or_else(|| Error::not_found("account"))?.value;
         let new = NewOrganization {
             slug: input.slug,
@@ -67,15 +81,25 @@ impl Operation for CreateOrganization {
             token: false,
             actor: cx.caller()?.principal,
         };
-        let founded = found(&cx.platform, &cx.peer, new, |_| Ok(())).await.map_err(renamed)?;
+        let founded = found(&cx.platform, &cx.peer, new, |_| Ok(()))
+            .await
+            .map_err(renamed)?;
         let secret = for_caller(cx, founded.org, founded.owner).await?;
-        Ok(CreateOutput { id: founded.org, issuer: founded.issuer, setup_secret: secret.expose_secret().to_owned() })
+        Ok(CreateOutput {
+            id: founded.org,
+            issuer: founded.issuer,
+            setup_secret: secret.expose_secret().to_owned(),
+        })
     }
 }
 
 /// Here the field is called `slug`.
 fn renamed(mut error: Error) -> Error {
-    error.errors.iter_mut().filter(|field| field.field == "org").for_each(|field| field.field = "slug".into());
+    error
+        .errors
+        .iter_mut()
+        .filter(|field| field.field == "org")
+        .for_each(|field| field.field = "slug".into());
     error
 }
 
@@ -125,9 +149,19 @@ impl Operation for ReadOrganization {
 
     async fn run(cx: &Cx, _: ReadInput) -> Result<ReadOutput> {
         let (stream, id) = (Stream::INSTANCE, cx.view()?.id());
-        let row = cx.platform.store.read(stream, move |reader| reader.get::<Organization>(stream, id.bytes())).await?;
+        let row = cx
+            .platform
+            .store
+            .read(stream, move |reader| {
+                reader.get::<Organization>(stream, id.bytes())
+            })
+            .await?;
         let row = row.ok_or_else(|| Error::not_found("organization"))?;
-        let Organization { core, name, created_at } = row.value;
+        let Organization {
+            core,
+            name,
+            created_at,
+        } = row.value;
         Ok(ReadOutput {
             id: core.id,
             slug: core.slug,

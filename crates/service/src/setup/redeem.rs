@@ -1,7 +1,11 @@
 //! Redeeming a set-up secret: a first run makes organization and owner; one that names an owner gives that owner
 //! a new bootstrap token. Consumed inside the transaction, whoever asks at the same moment.
 
-use super::{NewOrganization, found, found::{bootstrap_token, write_token}, secrets::any_organization};
+use super::{
+    NewOrganization, found,
+    found::{bootstrap_token, write_token},
+    secrets::any_organization,
+};
 use crate::{
     Act, Cx, Error, Platform, Result, audit,
     operation::{Guard, Meta, Method, Operation, Target},
@@ -49,7 +53,12 @@ impl Operation for Redeem {
         summary: "Redeem a set-up or recovery secret for a bootstrap token",
         guard: Guard::Public,
         command: "setup redeem",
-        ..Meta::write("setup.redeem", Method::Post, "/setup", Permission::InstanceOrgsCreate)
+        ..Meta::write(
+            "setup.redeem",
+            Method::Post,
+            "/setup",
+            Permission::InstanceOrgsCreate,
+        )
     };
     type Input = Input;
     type Output = Output;
@@ -62,8 +71,18 @@ impl Operation for Redeem {
         let platform = &cx.platform;
         let row = believe(platform, &input.secret).await;
         let Some(row) = row? else {
-            let act = Act::read("setup.refused").by(Principal::Anonymous, "none").failed("unauthenticated", "unknown, used or expired set-up secret");
-            audit::record_failure(platform, Stream::INSTANCE, &cx.peer, "setup", "unauthenticated", act).await;
+            let act = Act::read("setup.refused")
+                .by(Principal::Anonymous, "none")
+                .failed("unauthenticated", "unknown, used or expired set-up secret");
+            audit::record_failure(
+                platform,
+                Stream::INSTANCE,
+                &cx.peer,
+                "setup",
+                "unauthenticated",
+                act,
+            )
+            .await;
             return Err(refused());
         };
         match row.owner {
@@ -80,18 +99,28 @@ fn refused() -> Error {
 
 /// The row of a genuine secret that is still good at this moment.
 async fn believe(platform: &Platform, text: &str) -> Result<Option<SetupSecret>> {
-    let Some(presented) = secret::parse(SecretKind::Setup, text) else { return Ok(None) };
+    let Some(presented) = secret::parse(SecretKind::Setup, text) else {
+        return Ok(None);
+    };
     let (stream, key_id) = (Stream::INSTANCE, presented.key_id.to_owned());
     let row = platform
         .store
-        .read(stream, move |reader| match reader.claimed(stream, "setup_secret", &key_id)? {
-            Some(id) => reader.get::<SetupSecret>(stream, id),
-            None => Ok(None),
+        .read(stream, move |reader| {
+            match reader.claimed(stream, "setup_secret", &key_id)? {
+                Some(id) => reader.get::<SetupSecret>(stream, id),
+                None => Ok(None),
+            }
         })
         .await?
         .map(|row| row.value);
     let stored = row.as_ref().map(|row| (row.id.bytes(), row.hash.as_str()));
-    let genuine = secret::verify(&platform.keyring, SecretKind::Setup, stream, stored, &presented);
+    let genuine = secret::verify(
+        &platform.keyring,
+        SecretKind::Setup,
+        stream,
+        stored,
+        &presented,
+    );
     let now = platform.clock.now();
     Ok(row.filter(|row| genuine && row.redeemed_at.is_none() && row.expires_at > now))
 }
@@ -100,11 +129,20 @@ async fn believe(platform: &Platform, text: &str) -> Result<Option<SetupSecret>>
 fn consume(tx: &mut Tx<'_>, row: &SetupSecret) -> Result<(), Refusal> {
     let (stream, now) = (Stream::INSTANCE, tx.now());
     let refused = || Refusal::new(Code::Unauthenticated, refused().detail);
-    let current = tx.get::<SetupSecret>(stream, row.id.bytes())?.ok_or_else(refused)?.value;
+    let current = tx
+        .get::<SetupSecret>(stream, row.id.bytes())?
+        .ok_or_else(refused)?
+        .value;
     if current.redeemed_at.is_some() || current.expires_at <= now {
         return Err(refused());
     }
-    tx.put(stream, &SetupSecret { redeemed_at: Some(now), ..current })?;
+    tx.put(
+        stream,
+        &SetupSecret {
+            redeemed_at: Some(now),
+            ..current
+        },
+    )?;
     Ok(())
 }
 
@@ -126,14 +164,30 @@ async fn first(cx: &Cx, row: SetupSecret, input: Input) -> Result<Output> {
         consume(tx, &row)
     })
     .await?;
-    let token = founded.token.ok_or_else(|| Error::internal("no token was made"))?;
-    Ok(Output { org: founded.org, issuer: founded.issuer, owner: founded.owner, token: token.reveal() })
+    let token = founded
+        .token
+        .ok_or_else(|| Error::internal("no token was made"))?;
+    Ok(Output {
+        org: founded.org,
+        issuer: founded.issuer,
+        owner: founded.owner,
+        token: token.reveal(),
+    })
 }
 
-async fn again(cx: &Cx, row: SetupSecret, org: Id<Org>, owner: Id<User>, input: &Input) -> Result<Output> {
+async fn again(
+    cx: &Cx,
+    row: SetupSecret,
+    org: Id<Org>,
+    owner: Id<User>,
+    input: &Input,
+) -> Result<Output> {
     let platform = &cx.platform;
     let view = platform.node.view(org).await?;
-    let other = input.org.as_ref().is_some_and(|slug| *slug != view.organization.slug);
+    let other = input
+        .org
+        .as_ref()
+        .is_some_and(|slug| *slug != view.organization.slug);
     if other || !authz::owners(&view, view.now).contains(&owner) {
         return Err(refused());
     }
@@ -146,14 +200,21 @@ async fn again(cx: &Cx, row: SetupSecret, org: Id<Org>, owner: Id<User>, input: 
         let instance = Permissions::where_(Permission::is_instance);
         token.core.permissions = token.core.permissions.minus(instance);
     }
-    let act = || Act::create("api_token.created").on(token.core.id).by(Principal::User(owner), "setup_secret").after(serde_json::json!({ "bootstrap": true }));
+    let act = || {
+        Act::create("api_token.created")
+            .on(token.core.id)
+            .by(Principal::User(owner), "setup_secret")
+            .after(serde_json::json!({ "bootstrap": true }))
+    };
     let own = audit::prepare(platform, stream, None, &cx.peer, act()).await?;
     let instance = audit::prepare(platform, Stream::INSTANCE, None, &cx.peer, act()).await?;
     let (decided, issuer) = (view.revision.authority, view.organization.issuer.clone());
-    let plan = Plan::new(stream).decided_at(stream, decided).decided_at(Stream::INSTANCE, view.instance_revision.authority);
+    let plan = Plan::new(stream)
+        .decided_at(stream, decided)
+        .decided_at(Stream::INSTANCE, view.instance_revision.authority);
     let written = token.clone();
-    let done = platform
-        .store
+    platform
+        .node
         .commit(plan, move |tx| {
             consume(tx, &row)?;
             write_token(tx, stream, &written)?;
@@ -161,6 +222,10 @@ async fn again(cx: &Cx, row: SetupSecret, org: Id<Org>, owner: Id<User>, input: 
             tx.entry(Stream::INSTANCE, instance.clone())
         })
         .await?;
-    platform.node.absorb(&done.moved).await?;
-    Ok(Output { org, issuer, owner, token: minted.reveal() })
+    Ok(Output {
+        org,
+        issuer,
+        owner,
+        token: minted.reveal(),
+    })
 }

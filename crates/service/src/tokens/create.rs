@@ -129,7 +129,10 @@ impl Operation for CreateToken {
         let acts = vec![(stream, act.clone()), (Stream::INSTANCE, act)];
         let write = move |tx: &mut Tx<'_>| {
             row::write(tx, stream, &token)?;
-            Ok(Output::new(&token))
+            Ok(Output {
+                secret_already_delivered: Some(true),
+                ..Output::new(&token)
+            })
         };
         let done = cx.commit_with(true, acts, write).await?;
         let token = (!done.replayed && !cx.envelope.dry_run).then(|| minted.reveal());

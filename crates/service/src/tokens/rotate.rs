@@ -94,7 +94,7 @@ impl Operation for RotateToken {
             Ok(Output {
                 id: token.core.id,
                 token: None,
-                secret_already_delivered: None,
+                secret_already_delivered: Some(true),
                 expires_at: token.core.expires_at,
                 replaces: old.core.id,
                 old_not_after: ends,

@@ -14,4 +14,5 @@ mod begin;
 mod directory;
 mod governance;
 mod tokens;
+mod upkeep;
 mod world;

@@ -1,9 +1,15 @@
 //! A process's means on a temporary database, and calls by operation name as any door makes them.
 
 use domain::Principal;
-use kernel::{Clock, Entropy, ExposeSecret, ambient::{SystemClock, SystemEntropy}};
+use kernel::{
+    Clock, Entropy, ExposeSecret,
+    ambient::{SystemClock, SystemEntropy},
+};
 use serde_json::Value;
-use service::{Cx, Envelope, Error, Failures, Node, OPERATIONS, Peer, Platform, SubjectKeys, oauth::KeyCache, sealing::Keyring};
+use service::{
+    Cx, Envelope, Error, Failures, Node, OPERATIONS, Peer, Platform, SubjectKeys, oauth::KeyCache,
+    sealing::Keyring,
+};
 use std::sync::Arc;
 use store::{Options, Store};
 
@@ -17,12 +23,22 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        let world = Self::still(Arc::new(SystemClock)).await;
+        tokio::spawn(world.platform.node.clone().follow());
+        world
+    }
+
+    /// One whose node polls only when it is told to.
+    pub async fn still(clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let options = Options { clock: clock.clone(), entropy: entropy.clone(), connections: 2 };
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let options = Options {
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            connections: 2,
+        };
         let store = Store::sqlite(&folder.path().join("cardea.db"), options).unwrap();
         let node = Arc::new(Node::start(store.clone(), clock.clone()).await.unwrap());
-        tokio::spawn(node.clone().follow());
         let platform = Arc::new(Platform {
             store,
             node,
@@ -37,26 +53,49 @@ impl World {
             build: "test",
         });
         service::setup::prepare_instance(&platform).await.unwrap();
-        let done = service::setup::init(&platform, "acme", "owner@acme.example", true).await.unwrap();
+        let done = service::setup::init(&platform, "acme", "owner@acme.example", true)
+            .await
+            .unwrap();
         let token = done.token.unwrap().expose_secret().to_owned();
-        Self { platform, owner: done.owner.to_string(), token, _folder: folder }
+        Self {
+            platform,
+            owner: done.owner.to_string(),
+            token,
+            _folder: folder,
+        }
     }
 
     pub fn peer() -> Peer {
-        Peer { ip: "127.0.0.1".parse().ok(), user_agent: Some("test".into()), request_id: "r".into(), door: "api" }
+        Peer {
+            ip: "127.0.0.1".parse().ok(),
+            user_agent: Some("test".into()),
+            request_id: "r".into(),
+            door: "api",
+        }
     }
 
     /// Calls an operation with a bearer credential.
     pub async fn call(&self, bearer: &str, name: &str, input: Value) -> Result<Value, Error> {
         let view = self.platform.node.view_of("acme").await?;
         let caller = service::authenticate(&self.platform, &view, bearer, &Self::peer()).await?;
-        let cx = Cx::new(self.platform.clone(), Self::peer(), Envelope::default(), caller, view);
+        let cx = Cx::new(
+            self.platform.clone(),
+            Self::peer(),
+            Envelope::default(),
+            caller,
+            view,
+        );
         run(cx, name, input).await
     }
 
     /// Calls an operation that has no caller.
     pub async fn anonymous(&self, name: &str, input: Value) -> Result<Value, Error> {
-        run(Cx::anonymous(self.platform.clone(), Self::peer()), name, input).await
+        run(
+            Cx::anonymous(self.platform.clone(), Self::peer()),
+            name,
+            input,
+        )
+        .await
     }
 
     pub fn owner(&self) -> Principal {
@@ -65,7 +104,10 @@ impl World {
 }
 
 async fn run(cx: Cx, name: &str, input: Value) -> Result<Value, Error> {
-    let operation = OPERATIONS.iter().find(|operation| operation.meta().name == name).expect(name);
+    let operation = OPERATIONS
+        .iter()
+        .find(|operation| operation.meta().name == name)
+        .expect(name);
     let answer = operation.call(cx, input).await?;
     Ok(serde_json::from_slice(&answer.body).unwrap())
 }
