@@ -1,18 +1,17 @@
 //! Verifies the log where it lies: reads a database that it never changes, or an export, and holds every entry
 //! against its neighbours, the tree, the signatures and, when asked, every column.
 
+mod rows;
+
 use domain::{KeyPurpose, Organization, SigningKey, Stream};
 use jose::{Jwk, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{
-    EventQuery, EventRow, Order, Query, Store, StoreError,
+    Engine, Query, Store, StoreError,
     log::{
         VerifierKey,
         note::origin,
-        verify::{
-            Against, Claims, Fault, Finding, HeadRow, Kept, Options, Positions, Report, Row,
-            Verifier,
-        },
+        verify::{Claims, Fault, Kept, Report},
     },
 };
 
@@ -78,7 +77,8 @@ impl Verified {
 pub async fn verify(store: &Store, asked: Asked) -> Result<Verified, VerifyError> {
     let mut slugs = organizations(store).await?;
     let streams = streams(store, &slugs).await?;
-    let claims = claims(store, &asked, &streams).await?;
+    let mut wrong = Vec::new();
+    let claims = claims(store, &asked, &streams, &mut wrong).await?;
     let mut wanted: BTreeSet<Stream> = streams.into_iter().chain(claims.streams()).collect();
     if let Some(org) = &asked.org {
         let chosen = slugs
@@ -88,19 +88,14 @@ pub async fn verify(store: &Store, asked: Asked) -> Result<Verified, VerifyError
         let chosen = chosen.ok_or_else(|| VerifyError::NoOrganization(org.clone()))?;
         wanted.retain(|stream| *stream == chosen);
     }
-    let cap = last_position(store, &wanted).await?;
-    let mut positions = Positions::new();
-    let (mut reports, mut wrong) = (Vec::new(), Vec::new());
-    for stream in &wanted {
-        match one(store, *stream, asked.deep, &claims, &mut positions, cap).await {
-            Ok(report) => reports.push((slugs.remove(stream), report)),
-            Err(error @ StoreError::Corrupt { .. }) => wrong.push(format!("{stream}: {error}")),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if asked.deep && asked.org.is_none() {
-        wrong.extend(positions.finish().iter().map(Finding::to_string));
-    }
+    let mut found = if asked.org.is_none() && store.engine() == Engine::Sqlite {
+        rows::in_file(store, &wanted, asked.deep, &claims).await?
+    } else {
+        rows::by_stream(store, &wanted, asked.deep, &claims).await?
+    };
+    wrong.append(&mut found.wrong);
+    let named = |report: Report| (slugs.remove(&report.stream), report);
+    let reports = found.reports.into_iter().map(named).collect();
     Ok(Verified { reports, wrong })
 }
 
@@ -130,12 +125,18 @@ async fn organizations(store: &Store) -> Result<BTreeMap<Stream, String>, StoreE
     }
 }
 
-/// Every stream with a head, and every organization: a head that is gone does not hide its entries.
+/// Every stream with a head or with entries, and every organization: what is gone from one place is known from
+/// another.
 async fn streams(
     store: &Store,
     slugs: &BTreeMap<Stream, String>,
 ) -> Result<BTreeSet<Stream>, StoreError> {
     let known = slugs.keys().copied().chain([Stream::INSTANCE]);
+    let logged = match store.streams().await {
+        Err(StoreError::Corrupt { .. }) => Vec::new(),
+        logged => logged?,
+    };
+    let known = known.chain(logged);
     match store.heads(None).await {
         Ok(heads) => Ok(known
             .chain(heads.into_iter().map(|(stream, _)| stream))
@@ -149,6 +150,7 @@ async fn claims(
     store: &Store,
     asked: &Asked,
     streams: &BTreeSet<Stream>,
+    wrong: &mut Vec<String>,
 ) -> Result<Claims, StoreError> {
     let mut keys = asked.keys.clone();
     let mut notes = Vec::new();
@@ -164,7 +166,13 @@ async fn claims(
                 reader.checkpoints(stream, usize::MAX)?,
             ))
         };
-        let (rows, checkpoints) = store.read(stream, read).await?;
+        let (rows, checkpoints) = match store.read(stream, read).await {
+            Err(error @ StoreError::Corrupt { .. }) => {
+                wrong.push(format!("{stream}: {error}"));
+                continue;
+            }
+            read => read?,
+        };
         let name = origin(stream);
         if !asked.keys.iter().any(|key| key.name() == name) {
             let logs = rows
@@ -177,18 +185,15 @@ async fn claims(
         } else {
             Kept::Stream(stream.bytes())
         };
-        notes.extend(checkpoints.into_iter().map(|row| (row.note, kept)));
+        notes.extend(checkpoints.into_iter().map(|row| (row, kept)));
     }
-    notes.extend(
-        asked
-            .anchors
-            .iter()
-            .map(|note| (note.clone(), Kept::Anchor)),
-    );
     let mut claims = Claims::new(&keys);
-    notes
-        .iter()
-        .for_each(|(note, kept)| claims.add(note, *kept));
+    for (row, kept) in notes {
+        claims.add_row(&row.note, kept, row.size, row.time);
+    }
+    for note in &asked.anchors {
+        claims.add(note, Kept::Anchor);
+    }
     Ok(claims)
 }
 
@@ -196,97 +201,6 @@ fn verifier_key(name: &str, public: &str) -> Option<VerifierKey> {
     match serde_json::from_str::<Jwk>(public).ok()?.key {
         PublicKey::Ed25519 { x } => VerifierKey::new(name, x).ok(),
         _ => None,
-    }
-}
-
-/// The last position at this moment: later rows of a running server may be seen in one stream and not in another.
-async fn last_position(store: &Store, streams: &BTreeSet<Stream>) -> Result<u64, StoreError> {
-    let mut last = 0;
-    for stream in streams.iter().copied() {
-        let query = EventQuery {
-            limit: 1,
-            order: Order::Descending,
-            ..EventQuery::default()
-        };
-        match store
-            .read(stream, move |reader| reader.events(stream, &query))
-            .await
-        {
-            Ok(rows) => {
-                last = rows
-                    .first()
-                    .and_then(|row| row.position)
-                    .unwrap_or(0)
-                    .max(last)
-            }
-            Err(StoreError::Corrupt { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(last)
-}
-
-async fn one(
-    store: &Store,
-    stream: Stream,
-    deep: bool,
-    claims: &Claims,
-    positions: &mut Positions,
-    cap: u64,
-) -> Result<Report, StoreError> {
-    let mut verifier = Verifier::new(stream.bytes(), Options { deep, span: None });
-    let mut after = 0;
-    loop {
-        // Rows and head in one snapshot: the head that comes with the last page is the one of its rows.
-        let read = move |reader: &mut store::Reader<'_>| {
-            Ok((
-                reader.event_rows(stream, after, PAGE)?,
-                reader.frontier(stream)?,
-            ))
-        };
-        let (rows, (head, frontier)) = store.read(stream, read).await?;
-        let ended = rows.len() < PAGE;
-        for found in rows {
-            after = found.seq;
-            let row = row(found);
-            if row.position.is_some_and(|position| position <= cap) {
-                positions.row(&row);
-            }
-            verifier.row(&row);
-        }
-        if ended {
-            let head = HeadRow {
-                seq: head.seq,
-                hash: head.hash,
-                time: head.time.micros(),
-                frontier: frontier.to_bytes(),
-                state_rev: head.state_rev,
-            };
-            return Ok(verifier.finish(Against {
-                head: Some(head),
-                claims,
-                feed: None,
-            }));
-        }
-    }
-}
-
-fn row(found: EventRow) -> Row {
-    Row {
-        position: found.position,
-        stream: found.stream.bytes(),
-        seq: found.seq,
-        time: found.time.micros(),
-        event_id: found.event_id.bytes(),
-        state_rev: found.state_rev,
-        kind: found.kind,
-        actor: found.actor,
-        resource: found.resource,
-        agent: found.agent.map(|agent| agent.bytes()),
-        lineage: found.lineage,
-        expires_at: found.expires_at.map(kernel::Timestamp::micros),
-        body: found.body,
-        hash: found.hash,
     }
 }
 

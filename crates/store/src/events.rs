@@ -74,9 +74,11 @@ pub enum Order {
     Descending,
 }
 
-const COLUMNS: &str = "e.stream, e.seq, e.time, e.event_id, e.state_rev, e.type, e.actor, e.resource, e.agent, \
-    e.lineage, e.expires_at, e.body, e.hash, \
-    (SELECT p.hash FROM audit_events p WHERE p.stream = e.stream AND p.seq = e.seq - 1)";
+/// The columns of a row but its position, in the order in which `decode` reads them.
+pub(crate) const COLUMNS: &str = "e.stream, e.seq, e.time, e.event_id, e.state_rev, e.type, e.actor, e.resource, e.agent, \
+    e.lineage, e.expires_at, e.body, e.hash";
+const BEFORE: &str =
+    "(SELECT p.hash FROM audit_events p WHERE p.stream = e.stream AND p.seq = e.seq - 1)";
 
 pub(crate) fn events(
     conn: &mut dyn Conn,
@@ -89,7 +91,7 @@ pub(crate) fn events(
     };
     let mut params: Vec<Param<'_>> = vec![stream.into(), query.after_seq.into()];
     let mut sql = format!(
-        "SELECT {COLUMNS}, {position} FROM audit_events e WHERE e.stream = $1 AND e.seq > $2"
+        "SELECT {COLUMNS}, {BEFORE}, {position} FROM audit_events e WHERE e.stream = $1 AND e.seq > $2"
     );
     let filters: [(&str, Option<Param<'_>>); 4] = [
         ("e.seq <", query.before_seq.map(Into::into)),
@@ -112,7 +114,7 @@ pub(crate) fn events(
     conn.query(&sql, &params)?.into_iter().map(decode).collect()
 }
 
-fn decode(row: Row) -> Result<EventRow, StoreError> {
+pub(crate) fn decode(row: Row) -> Result<EventRow, StoreError> {
     let mut cells = Cells::new("audit_events", row);
     let stream = Stream::from_bytes(cells.array("stream")?);
     let seq = cells.count("seq")?;

@@ -19,7 +19,7 @@ impl<'c> Reader<'c> {
         Self { conn, scope }
     }
 
-    fn on(&mut self, stream: Stream) -> Result<&mut (dyn Conn + 'c), StoreError> {
+    pub(crate) fn on(&mut self, stream: Stream) -> Result<&mut (dyn Conn + 'c), StoreError> {
         if stream != self.scope && stream != Stream::INSTANCE {
             return Err(StoreError::OutOfScope);
         }

@@ -9,6 +9,7 @@ use crate::{
     events::{self, CheckpointRow},
     head, meta, operate, postgres,
     record::Waiting,
+    scan::{self, Scan},
     sqlite,
     tx::Tx,
     value::Cells,
@@ -46,7 +47,7 @@ pub struct FeedRow {
 
 const FEED: &str = "SELECT stream, state_rev, changes FROM change_feed WHERE stream = $1 AND state_rev > $2 \
     ORDER BY state_rev LIMIT $3";
-const HEADS: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head ORDER BY stream";
+pub(crate) const HEADS: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head ORDER BY stream";
 /// How many heads are looked up one by one rather than found among all.
 const FEW: usize = 8;
 
@@ -172,6 +173,26 @@ impl Store {
             }
         };
         self.look(Role::Node, run).await
+    }
+
+    /// The rows of all streams after a position, as they lie in the file. An embedded database alone has positions.
+    ///
+    /// # Errors
+    /// When the database fails or is a server.
+    pub async fn scan(&self, after: Option<i64>, limit: usize) -> Result<Scan, StoreError> {
+        if self.engine() != Engine::Sqlite {
+            return Err(StoreError::Value("a database server has no positions".into()));
+        }
+        let run = move |conn: &mut dyn Conn| scan::scan(conn, after, limit);
+        self.look(Role::Node, run).await
+    }
+
+    /// The streams that have entries, known or not.
+    ///
+    /// # Errors
+    /// When a row is unreadable or the database fails.
+    pub async fn streams(&self) -> Result<Vec<Stream>, StoreError> {
+        self.look(Role::Node, scan::streams).await
     }
 
     /// The feed of a stream after `state_rev`, in order.

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod postgres;
+pub mod sqlite;
 pub mod tools;
 
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use crate::log::note::{
     self, Checkpoint, InstanceCheckpoint, Note, NoteError, VerifierKey, stream_of,
 };
 use domain::Stream;
+use kernel::Timestamp;
 use std::collections::HashMap;
 
 /// Where a note comes from.
@@ -45,8 +46,29 @@ impl Claims {
         }
     }
 
+    /// Opens a note that a row keeps; the row's own size and time must be the note's.
+    pub fn add_row(&mut self, note: &str, kept: Kept, size: u64, time: Timestamp) {
+        let Some(opened) = self.believe(note, kept) else {
+            return;
+        };
+        if (opened.size, opened.time) != (size, time) {
+            let stream = stream_of(&opened.origin).unwrap_or(Stream::INSTANCE);
+            let why = "its row names another size or time than it does".into();
+            let fault = Fault::BadCheckpoint {
+                size: Some(opened.size),
+                why,
+            };
+            self.findings.push(Finding { stream, fault });
+        }
+    }
+
     /// Opens a note and takes what it claims; what is wrong with it becomes a finding.
     pub fn add(&mut self, note: &str, kept: Kept) {
+        self.believe(note, kept);
+    }
+
+    /// The same; gives the checkpoint.
+    fn believe(&mut self, note: &str, kept: Kept) -> Option<Checkpoint> {
         let read = note::parse(note);
         let named = read
             .as_ref()
@@ -62,8 +84,14 @@ impl Claims {
             .map_err(|error| bad(size, error))
             .and_then(|note| self.open(&note, stream, size));
         match opened {
-            Ok(all) => self.take(&all, kept == Kept::Anchor),
-            Err(fault) => self.findings.push(Finding { stream, fault }),
+            Ok(all) => {
+                self.take(&all, kept == Kept::Anchor);
+                Some(all.instance)
+            }
+            Err(fault) => {
+                self.findings.push(Finding { stream, fault });
+                None
+            }
         }
     }
 
