@@ -4,12 +4,15 @@ use crate::{
     Cx, Error, Page, PageQuery, Result,
     operation::{Meta, Operation, Target},
 };
-use domain::{KeyAlgorithm, KeyPurpose, KeyState, Permission, SigningKey, SigningKeyCore};
+use domain::{
+    KeyAlgorithm, KeyPurpose, KeyState, Permission, SigningKey, SigningKeyCore, Stream,
+};
+use jose::{Jwk, PublicKey};
 use kernel::{Id, SigningKeyId, Timestamp};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Query;
+use store::{Query, log::note::VerifierKey};
 
 /// Lists signing keys.
 pub struct ListKeys;
@@ -40,6 +43,9 @@ pub struct KeyView {
     state: KeyState,
     /// The public JWK (RFC 7517).
     public_jwk: serde_json::Value,
+    /// A log key as verifiers of signed notes write it, for `cardea audit verify --key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verifier_key: Option<String>,
     created_at: Timestamp,
     /// When a retiring key leaves the JWKS.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +57,7 @@ impl KeyView {
     ///
     /// # Errors
     /// When the stored public half is no JSON.
-    pub(super) fn new(core: &SigningKeyCore, now: Timestamp) -> Result<Self> {
+    pub(super) fn new(stream: Stream, core: &SigningKeyCore, now: Timestamp) -> Result<Self> {
         let gone =
             core.state == KeyState::Retiring && core.retires_at.is_some_and(|end| end <= now);
         Ok(Self {
@@ -60,11 +66,20 @@ impl KeyView {
             algorithm: core.algorithm,
             purpose: core.purpose,
             state: if gone { KeyState::Retired } else { core.state },
+            verifier_key: verifier_key(stream, core),
             public_jwk: serde_json::from_str(&core.public).map_err(Error::internal)?,
             created_at: core.created_at,
             retires_at: core.retires_at,
         })
     }
+}
+
+/// The text form of a log key (C2SP signed-note).
+fn verifier_key(stream: Stream, core: &SigningKeyCore) -> Option<String> {
+    let jwk = (core.purpose == KeyPurpose::Log).then(|| Jwk::parse(core.public.as_bytes()).ok())??;
+    let PublicKey::Ed25519 { x } = jwk.key else { return None };
+    let public = <[u8; 32]>::try_from(x.as_slice()).ok()?;
+    VerifierKey::new(&crate::checkpoint::origin(stream), public).ok().map(|key| key.to_string())
 }
 
 impl Operation for ListKeys {
@@ -109,7 +124,7 @@ impl Operation for ListKeys {
         let shown = rows.iter().map(|row| {
             Ok((
                 row.value.core.id.bytes(),
-                KeyView::new(&row.value.core, now)?,
+                KeyView::new(stream, &row.value.core, now)?,
             ))
         });
         Page::cut(cx, "keys", limit, shown.collect::<Result<_>>()?, total)

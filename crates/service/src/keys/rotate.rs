@@ -120,7 +120,7 @@ impl Rotation {
         let key = new_signing_key(&platform.keyring, entropy, stream, platform.id(), kind, now)?;
         let replaced = |core: &&SigningKeyCore| (core.algorithm, core.purpose, core.state) == kind;
         let answer = Output {
-            key: KeyView::new(&key.core, now)?,
+            key: KeyView::new(stream, &key.core, now)?,
             retiring: keys.filter(replaced).map(|core| core.id).collect(),
             retires_at: overlap_end(now),
         };
