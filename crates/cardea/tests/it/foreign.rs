@@ -179,6 +179,20 @@ async fn form(
     client().send(request).await.unwrap().into()
 }
 
+/// An agent of the stage's holder with its secret, whose only connection takes opaque tokens.
+async fn opaque(stage: &Stage) -> (String, String) {
+    let connection = json!({
+        "name": "sealed", "audience": "https://sealed.example", "min_trust": 0, "scopes": ["mail:read"], "format": "opaque",
+    });
+    let made = stage.owner.api.post("/connections", connection).await.ok();
+    let body = json!({
+        "name": "sealed bot", "owner": stage.holder.id, "connections": [made["id"]], "scope_ceiling": ["mail:read"],
+        "auth": { "method": "client_secret" },
+    });
+    let made = stage.holder.api.post("/agents", body).await.ok();
+    (text(&made, "id"), text(&made, "client_secret"))
+}
+
 on_both_engines!(neg_c10_tokens_and_clients_end_at_their_organization, world => {
     let (acme, beta) = (Stage::acme(&world, "sam").await, Stage::second(&world, "beta").await);
     // Owners hold every scope, so that their agents get tokens.
@@ -204,6 +218,10 @@ on_both_engines!(neg_c10_tokens_and_clients_end_at_their_organization, world => 
         }
     };
     let their_token = text(&post("beta", "token", asked(&their_client, "")).await.ok(), "access_token");
+    let sealed = opaque(&beta).await;
+    let sealed_client = [("client_id", sealed.0.as_str()), ("client_secret", sealed.1.as_str())];
+    let sealed_token = text(&post("beta", "token", asked(&sealed_client, "")).await.ok(), "access_token");
+    assert!(sealed_token.starts_with("cdx_"), "an opaque token");
     let issuer = format!("{}/o/beta", world.url);
     let their_control = text(&post("beta", "token", asked(&their_client, &issuer)).await.ok(), "access_token");
     let before = (heads(&acme.owner.api).await, heads(&beta.owner.api).await);
@@ -220,7 +238,7 @@ on_both_engines!(neg_c10_tokens_and_clients_end_at_their_organization, world => 
     for endpoint in ["introspect", "revoke"] {
         assert_eq!(post("acme", endpoint, about(&their_client, &their_token)).await.refused(401), "invalid_client", "{endpoint}");
     }
-    for token in [&their_token, &their_control] {
+    for token in [&their_token, &their_control, &sealed_token] {
         let inactive = json!({ "active": false });
         assert_eq!(form(&world, "acme", "introspect", &[("token", token)], Some(&acme.owner.api.token)).await.ok(), inactive);
         assert_eq!(post("acme", "introspect", about(&our_client, token)).await.ok(), inactive);
