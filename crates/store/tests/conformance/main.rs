@@ -53,7 +53,8 @@ on_both! {
     races: one_of_fifty_claims_wins
         an_artefact_is_consumed_once
         sequence_numbers_have_no_gap
-        a_burst_is_refused_beyond_the_bound;
+        a_burst_is_refused_beyond_the_bound
+        decisions_on_the_instance_share_it_and_let_it_move;
     log: a_decision_older_than_the_authority_is_refused
         time_never_goes_back_and_hashes_chain
         heads_survive_a_restart

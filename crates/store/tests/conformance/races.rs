@@ -3,8 +3,15 @@
 use crate::world::{World, revocation};
 use domain::Stream;
 use kernel::{Code, Timestamp};
-use std::collections::BTreeMap;
-use store::{CommitError, EventQuery, Once, Plan, Record, Tx};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use store::{CommitError, Decided, EventQuery, Once, Plan, Record, Tx};
 
 pub async fn one_of_fifty_claims_wins(world: World) {
     let tries = (0..50u8).map(|n| {
@@ -209,5 +216,64 @@ pub async fn a_burst_is_refused_beyond_the_bound(world: World) {
     for commit in waiting {
         let outcome = commit.await.unwrap();
         assert!(outcome.is_ok() || outcome.unwrap_err() == CommitError::Overloaded);
+    }
+}
+
+/// Everybody decides on the instance and few move it: those few must get through, and nobody passes on what was
+/// decided before they did.
+pub async fn decisions_on_the_instance_share_it_and_let_it_move(world: World) {
+    let world = Arc::new(world);
+    let busy = Arc::new(AtomicBool::new(true));
+    let deciders = (0..8u8).map(|n| {
+        let (world, busy, org) = (world.clone(), busy.clone(), world.org());
+        tokio::spawn(async move {
+            let (mut seen, mut kept) = (0, 0u32);
+            while busy.load(Ordering::Relaxed) || kept == 0 {
+                let mut plan = Plan::new(org);
+                plan.instance_at = Some(seen);
+                let entry = world.entry("x.happened");
+                let run = move |tx: &mut Tx<'_>| {
+                    tx.put(org, &revocation(n, 1))?;
+                    tx.entry(org, entry.clone())
+                };
+                let decided = if n % 2 == 0 {
+                    world.store.commit(plan, run).await.map(|_| ())
+                } else {
+                    let (instance, entry) = (seen, world.entry("x.happened"));
+                    let decided_at = Some(Decided {
+                        stream: 0,
+                        instance,
+                    });
+                    let record = Record {
+                        stream: org,
+                        entry,
+                        decided_at,
+                        once: None,
+                    };
+                    world.store.record(record).await.map(|_| ())
+                };
+                match decided {
+                    Ok(()) => kept += 1,
+                    Err(CommitError::AuthorityMoved { stream, current }) => {
+                        assert!(stream == Stream::INSTANCE && current > seen);
+                        seen = current;
+                    }
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        })
+    });
+    let deciders: Vec<_> = deciders.collect();
+    for n in 1..=5 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let moving = world.revoke(Stream::INSTANCE, n);
+        let moved = tokio::time::timeout(Duration::from_secs(5), moving)
+            .await
+            .unwrap();
+        assert_eq!(moved.moved[0].head.authority_rev, u64::from(n));
+    }
+    busy.store(false, Ordering::Relaxed);
+    for decider in deciders {
+        decider.await.unwrap();
     }
 }
