@@ -11,20 +11,31 @@
 #[macro_use]
 mod world;
 
+mod ancestors;
 mod calls;
 mod canary;
+mod capabilities;
 mod demo;
 mod docs;
 mod durable;
-mod interop;
-mod kill;
-mod metrics;
 mod foreign;
 mod heads;
+mod hinge;
 mod input;
-mod raw;
+mod interop;
+mod kill;
+mod lineage;
+mod metrics;
+mod neg_agents;
+mod neg_clients;
+mod neg_tokens;
+mod neg_trust;
+mod once;
 mod permission_table;
 mod program;
+mod races;
+mod raw;
 mod road;
+mod scene;
 mod tamper;
 mod tour;

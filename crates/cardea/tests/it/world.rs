@@ -185,13 +185,13 @@ impl World {
     pub async fn introspect(&self, token: &str) -> Value {
         let request = Request::post(&format!("{}/o/acme/oauth2/introspect", self.url)).unwrap();
         let request = request.form(&[("token", token)]).unwrap().bearer(&self.owner.api.token).unwrap();
-        Answer::from(client().send(request).await.unwrap()).ok()
+        Answer::from(self.owner.api.client.send(request).await.unwrap()).ok()
     }
 
     /// Posts a form without a bearer.
     pub async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let request = Request::post(&format!("{}{path}", self.url)).unwrap().form(&form).unwrap();
-        client().send(request).await.unwrap().into()
+        self.owner.api.client.send(request).await.unwrap().into()
     }
 
     /// A control-plane token of an agent, and what it sees.
@@ -221,6 +221,13 @@ pub fn client() -> Client {
 impl Api {
     pub fn new(url: &str, org: &str, token: SecretString) -> Self {
         Self { client: client(), base: format!("{url}/api/v1/orgs/{org}"), token }
+    }
+    /// The same organization with another token, over the same client.
+    pub fn with(&self, token: SecretString) -> Self {
+        Self {
+            token,
+            ..self.clone()
+        }
     }
     /// The same token aimed at another organization's paths.
     pub fn at(&self, url: &str, org: &str) -> Self {

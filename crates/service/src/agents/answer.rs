@@ -1,7 +1,9 @@
 //! An agent as the management API shows it. Nothing secret is in it.
 
-use authz::Facts;
-use domain::{Agent, AgentCore, AgentState, AuthMethod, Scope, trust::Level};
+use domain::{
+    Agent, AgentCore, AgentState, AuthMethod, Scope,
+    trust::{Level, TrustEventCore},
+};
 use kernel::{Connection, Id, Timestamp, User};
 use live::View;
 use schemars::JsonSchema;
@@ -138,14 +140,14 @@ pub(super) fn scopes(core: &AgentCore) -> Vec<Scope> {
     names
 }
 
-/// The trust of an agent that is about to exist, with a fresh credential and no history.
-pub(super) fn first_score(view: &View, core: &AgentCore) -> u8 {
+/// The trust of an agent that is about to exist, with a fresh credential and what it takes over.
+pub(super) fn first_score(view: &View, core: &AgentCore, events: &[TrustEventCore]) -> u8 {
     let facts = domain::trust::Facts {
         state: core.state,
         method: core.method,
         credential_since: Some(core.credential_since),
         owner_active: authz::stands(view, core.owner.0),
-        events: view.trust_events(core.id),
+        events,
     };
     domain::trust::score(facts, view.now)
 }

@@ -7,6 +7,7 @@ pub(crate) mod cascade;
 mod ceiling;
 pub(crate) mod credential;
 mod list;
+mod predecessors;
 mod read;
 mod register;
 mod revoke;

@@ -5,7 +5,7 @@ use super::{
     answer::{AgentAnswer, first_score},
     ceiling,
     credential::{AuthInput, deliver, new_secret},
-    text,
+    predecessors, text,
 };
 use crate::{
     Act, Cx, Error, Meta, Method, Operation, Result, Target, new_subject_key, secret::Minted,
@@ -13,7 +13,7 @@ use crate::{
 use authz::Facts;
 use domain::{
     Agent, AgentCore, AgentState, AuthMethod, GrantId, Holder, Owner, Permission, Principal,
-    Secret, Stream, SubjectKey, name,
+    Secret, Stream, SubjectKey, name, trust::TrustEvent,
 };
 use kernel::{Code, Connection, Id, Micros, User, limits};
 use live::View;
@@ -73,6 +73,7 @@ struct Registration {
     name_key: String,
     subject: SubjectKey,
     secret: Option<Secret>,
+    history: Vec<TrustEvent>,
 }
 
 impl Operation for Register {
@@ -104,8 +105,15 @@ impl Operation for Register {
     }
 
     async fn run(cx: &Cx, input: RegisterInput) -> Result<AgentAnswer> {
-        let (registration, minted) = prepare(cx, &input)?;
-        let score = first_score(cx.view()?, &registration.agent.core);
+        let (mut registration, minted) = prepare(cx, &input)?;
+        let core = &registration.agent.core;
+        registration.history = predecessors::taken_over(cx, core, &registration.name_key).await?;
+        let events: Vec<_> = registration
+            .history
+            .iter()
+            .map(|event| event.core.clone())
+            .collect();
+        let score = first_score(cx.view()?, core, &events);
         let answer = AgentAnswer {
             secret_already_delivered: minted.is_some().then_some(true),
             ..AgentAnswer::scored(&registration.agent, score, 1)
@@ -183,6 +191,7 @@ fn prepare(cx: &Cx, input: &RegisterInput) -> Result<(Registration, Option<Minte
             name_key,
             subject,
             secret,
+            history: Vec::new(),
         },
         minted,
     ))
@@ -237,6 +246,7 @@ fn act(registration: &Registration) -> Act {
         "scope_ceiling": core.ceiling,
         "sponsor": core.sponsor,
         "state": core.state,
+        "taken_over": registration.history.len(),
         "version": registration.agent.version,
     }))
 }
@@ -247,10 +257,14 @@ fn write(tx: &mut Tx<'_>, stream: Stream, registration: &Registration) -> Result
         name_key,
         subject,
         secret,
+        history,
     } = registration;
     tx.claim(stream, NAME_CLAIM, name_key, agent.core.id.bytes())?;
     tx.insert(stream, agent)?;
     tx.insert(stream, subject)?;
+    history
+        .iter()
+        .try_for_each(|event| tx.insert(stream, event))?;
     match secret {
         Some(secret) => tx.insert(stream, secret),
         None => Ok(()),

@@ -2,6 +2,7 @@
 
 use super::{
     cascade::{Below, Revoked},
+    predecessors,
     register::NAME_CLAIM,
     target, text,
 };
@@ -109,6 +110,7 @@ fn end(
     agent.core.state = AgentState::Revoked;
     if let Ok((_, key)) = name::display(&agent.name) {
         tx.release(stream, NAME_CLAIM, &key)?;
+        predecessors::remember(tx, stream, &key, id)?;
     }
     tx.update(stream, &agent, expected).map(|_| ())
 }
