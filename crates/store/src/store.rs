@@ -181,7 +181,9 @@ impl Store {
     /// When the database fails or is a server.
     pub async fn scan(&self, after: Option<i64>, limit: usize) -> Result<Scan, StoreError> {
         if self.engine() != Engine::Sqlite {
-            return Err(StoreError::Value("a database server has no positions".into()));
+            return Err(StoreError::Value(
+                "a database server has no positions".into(),
+            ));
         }
         let run = move |conn: &mut dyn Conn| scan::scan(conn, after, limit);
         self.look(Role::Node, run).await
