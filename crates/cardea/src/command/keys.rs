@@ -41,7 +41,7 @@ pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u
     let org = global
         .org
         .clone()
-        .ok_or_else(|| Failure::usage("name the organization with `--org`"))?;
+        .ok_or_else(|| Failure::usage("name the organization with `--org` or set CARDEA_ORG"))?;
     let settings = place::settings(matches)?;
     let opened = Instance::open(place::opening(&settings), &place::default_url(&settings)).await;
     let instance = opened.map_err(|error| match error {

@@ -21,10 +21,9 @@ use clap::ArgMatches;
 /// # Errors
 /// Exit 3 when it exists.
 pub async fn init(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
-    let org = global
-        .org
-        .clone()
-        .ok_or_else(|| Failure::usage("name the organization with `--org SLUG`"))?;
+    let org = global.org.clone().ok_or_else(|| {
+        Failure::usage("name the organization with `--org SLUG` or set CARDEA_ORG")
+    })?;
     let settings = place::settings(matches)?;
     let owner = matches
         .get_one::<String>("owner")
