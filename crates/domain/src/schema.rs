@@ -21,7 +21,10 @@ macro_rules! text_schemas {
 }
 
 fn permissions() -> Vec<&'static str> {
-    Permission::ALL.iter().map(|permission| permission.as_str()).collect()
+    Permission::ALL
+        .iter()
+        .map(|permission| permission.as_str())
+        .collect()
 }
 
 text_schemas! {

@@ -1,7 +1,7 @@
 //! Credentials that are stored only as keyed hashes, and the nodes that say what is revoked.
 //! The secret text itself never reaches this crate.
 
-use crate::{Change, Entity, GrantId, Permissions, Scope, Stream, Table};
+use crate::{Change, Entity, GrantId, Lineage, Permissions, Scope, Stream, Table};
 use kernel::{Agent, Connection, Id, Org, Timestamp, Token, User};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,9 @@ pub struct ApiTokenCore {
     pub expires_at: Timestamp,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// The grants above the credential that made it; it ends with any of them. A bootstrap token leaves none.
+    #[serde(default)]
+    pub above: Lineage,
     /// Whether it came from set-up: it then satisfies acts that ask for a recent sign-in.
     pub bootstrap: bool,
 }

@@ -125,9 +125,12 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
     let token = token
         .filter(|_| genuine)
         .ok_or_else(Error::unauthenticated)?;
+    let lineage = token.above.with([token.grant]);
+    let lineage = lineage.map_err(|_| Error::unauthenticated())?;
+    let nodes = || lineage.iter().map(domain::RevocationCore::grant_node);
     let dead = token.revoked
         || token.expires_at <= view.now
-        || view.revoked(domain::RevocationCore::grant_node(token.grant))
+        || nodes().any(|grant| view.revoked(grant))
         || !authz::stands(view, token.user)
         || !from_allowed_network(&token.networks, peer.ip);
     if dead {
@@ -139,7 +142,7 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
         credential: token.id.to_string(),
         token: Some(token.id),
         run: None,
-        lineage: Lineage::union([token.grant]).unwrap_or_default(),
+        lineage,
         ends_at: token.expires_at,
         held: cut(&holds, token),
         sudo: token.bootstrap,

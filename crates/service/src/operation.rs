@@ -220,7 +220,10 @@ impl<O: Operation> Erased for Typed<O> {
 
 /// The path of a field with dots alone, an item of a list by its number; `.` for the whole.
 fn dotted(path: &serde_path_to_error::Path) -> String {
-    path.to_string().replace("].", ".").replace('[', ".").replace(']', "")
+    path.to_string()
+        .replace("].", ".")
+        .replace('[', ".")
+        .replace(']', "")
 }
 
 /// Reads an input, naming the field that is wrong and how.

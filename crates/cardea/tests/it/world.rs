@@ -87,7 +87,11 @@ pub struct Answer {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         let body = response.json().unwrap_or(Value::Null);
-        Self { status: response.status, body, response }
+        Self {
+            status: response.status,
+            body,
+            response,
+        }
     }
 }
 
@@ -95,14 +99,22 @@ impl Answer {
     /// The body of an answer that must be a success.
     #[track_caller]
     pub fn ok(self) -> Value {
-        assert!((200..300).contains(&self.status), "{} {}", self.status, self.response.text());
+        assert!(
+            (200..300).contains(&self.status),
+            "{} {}",
+            self.status,
+            self.response.text()
+        );
         self.body
     }
     /// The stable code of an answer that must be a refusal with this status.
     #[track_caller]
     pub fn refused(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{}", self.response.text());
-        self.body["code"].as_str().or(self.body["error"].as_str()).unwrap_or_default()
+        self.body["code"]
+            .as_str()
+            .or(self.body["error"].as_str())
+            .unwrap_or_default()
     }
 }
 
@@ -126,18 +138,44 @@ impl World {
     }
 
     /// Sets up `acme` on a server that runs already.
-    pub async fn of(server: Server, engine: Engine, folder: Arc<tempfile::TempDir>, database_url: Option<String>) -> Self {
-        let done = service::setup::init(server.platform(), "acme", "owner@acme.example", true).await.unwrap();
+    pub async fn of(
+        server: Server,
+        engine: Engine,
+        folder: Arc<tempfile::TempDir>,
+        database_url: Option<String>,
+    ) -> Self {
+        let done = service::setup::init(server.platform(), "acme", "owner@acme.example", true)
+            .await
+            .unwrap();
         let url = format!("http://localhost:{}", server.address().port());
         let token = done.token.unwrap();
         let api = Api::new(&url, "acme", token);
-        let owner = Person { id: done.owner.to_string(), api };
-        Self { server, url, org: done.org.to_string(), owner, engine, folder, database_url }
+        let owner = Person {
+            id: done.owner.to_string(),
+            api,
+        };
+        Self {
+            server,
+            url,
+            org: done.org.to_string(),
+            owner,
+            engine,
+            folder,
+            database_url,
+        }
     }
 
     /// An active member with a token of their own that holds everything they hold.
     pub async fn member(&self, email: &str, roles: &[&str]) -> Person {
-        let made = self.owner.api.post("/users", json!({ "email": email, "name": email.split('@').next(), "roles": roles })).await.ok();
+        let made = self
+            .owner
+            .api
+            .post(
+                "/users",
+                json!({ "email": email, "name": email.split('@').next(), "roles": roles }),
+            )
+            .await
+            .ok();
         let id = text(&made, "id");
         let api = self.api_for(&id).await;
         Person { id, api }
@@ -145,15 +183,37 @@ impl World {
 
     /// A token for somebody, made by the owner.
     pub async fn api_for(&self, user: &str) -> Api {
-        let all: Vec<&str> = domain::Permission::ALL.iter().filter(|p| !p.is_instance()).map(|p| p.as_str()).collect();
-        let body = json!({ "name": "test", "principal": user, "permissions": all });
+        let all: Vec<&str> = domain::Permission::ALL
+            .iter()
+            .filter(|p| !p.is_instance())
+            .map(|p| p.as_str())
+            .collect();
+        let connections = self.owner.api.get("/connections?limit=200").await.ok();
+        let declared = connections["items"].as_array().into_iter().flatten();
+        let scopes: std::collections::BTreeSet<&str> = declared
+            .flat_map(|connection| connection["scopes"].as_array().into_iter().flatten())
+            .filter_map(serde_json::Value::as_str)
+            .collect();
+        let body =
+            json!({ "name": "test", "principal": user, "permissions": all, "scopes": scopes });
         let made = self.owner.api.post("/tokens", body).await.ok();
         Api::new(&self.url, "acme", SecretString::from(text(&made, "token")))
     }
 
     /// A custom role that gives these scopes.
     pub async fn role(&self, name: &str, scopes: &[&str]) -> String {
-        text(&self.owner.api.post("/roles", json!({ "name": name, "permissions": [], "scopes": scopes })).await.ok(), "id")
+        text(
+            &self
+                .owner
+                .api
+                .post(
+                    "/roles",
+                    json!({ "name": name, "permissions": [], "scopes": scopes }),
+                )
+                .await
+                .ok(),
+            "id",
+        )
     }
 
     /// A connection with two scopes: `orders:read` and `orders:write`.
@@ -170,12 +230,18 @@ impl World {
     pub async fn agent(&self, owner: &Person, name: &str, ceiling: &[&str]) -> AgentClient {
         let body = json!({ "name": name, "owner": owner.id, "scope_ceiling": ceiling, "auth": { "method": "client_secret" } });
         let made = owner.api.post("/agents", body).await.ok();
-        AgentClient { id: text(&made, "client_id"), secret: SecretString::from(text(&made, "client_secret")) }
+        AgentClient {
+            id: text(&made, "client_id"),
+            secret: SecretString::from(text(&made, "client_secret")),
+        }
     }
 
     /// Asks the token endpoint of `acme` with post authentication and more parameters.
     pub async fn token(&self, agent: &AgentClient, more: &[(&str, &str)]) -> Answer {
-        let mut form = vec![("grant_type", "client_credentials"), ("client_id", agent.id.as_str())];
+        let mut form = vec![
+            ("grant_type", "client_credentials"),
+            ("client_id", agent.id.as_str()),
+        ];
         form.push(("client_secret", agent.secret.expose_secret()));
         form.extend_from_slice(more);
         self.form("/o/acme/oauth2/token", &form).await
@@ -184,33 +250,50 @@ impl World {
     /// Introspects with the owner's API token.
     pub async fn introspect(&self, token: &str) -> Value {
         let request = Request::post(&format!("{}/o/acme/oauth2/introspect", self.url)).unwrap();
-        let request = request.form(&[("token", token)]).unwrap().bearer(&self.owner.api.token).unwrap();
+        let request = request
+            .form(&[("token", token)])
+            .unwrap()
+            .bearer(&self.owner.api.token)
+            .unwrap();
         Answer::from(self.owner.api.client.send(request).await.unwrap()).ok()
     }
 
     /// Posts a form without a bearer.
     pub async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = Request::post(&format!("{}{path}", self.url)).unwrap().form(&form).unwrap();
+        let request = Request::post(&format!("{}{path}", self.url))
+            .unwrap()
+            .form(&form)
+            .unwrap();
         self.owner.api.client.send(request).await.unwrap().into()
     }
 
     /// A control-plane token of an agent, and what it sees.
     pub async fn control(&self, agent: &AgentClient) -> Api {
         let issuer = format!("{}/o/acme", self.url);
-        let token = text(&self.token(agent, &[("resource", &issuer)]).await.ok(), "access_token");
+        let token = text(
+            &self.token(agent, &[("resource", &issuer)]).await.ok(),
+            "access_token",
+        );
         Api::new(&self.url, "acme", SecretString::from(token))
     }
 
     /// Any GET, without a credential.
     pub async fn get(&self, path: &str) -> Answer {
-        client().send(Request::get(&format!("{}{path}", self.url)).unwrap()).await.unwrap().into()
+        client()
+            .send(Request::get(&format!("{}{path}", self.url)).unwrap())
+            .await
+            .unwrap()
+            .into()
     }
 }
 
 /// Starts a server in a folder on a free loopback port.
 pub async fn start_server(folder: &std::path::Path, database_url: Option<&str>) -> Server {
     let database_url = database_url.map(|url| SecretString::from(url.to_owned()));
-    let options = Options { database_url, ..Options::new(folder) };
+    let options = Options {
+        database_url,
+        ..Options::new(folder)
+    };
     Server::start(options).await.unwrap()
 }
 
@@ -220,7 +303,11 @@ pub fn client() -> Client {
 
 impl Api {
     pub fn new(url: &str, org: &str, token: SecretString) -> Self {
-        Self { client: client(), base: format!("{url}/api/v1/orgs/{org}"), token }
+        Self {
+            client: client(),
+            base: format!("{url}/api/v1/orgs/{org}"),
+            token,
+        }
     }
     /// The same organization with another token, over the same client.
     pub fn with(&self, token: SecretString) -> Self {
@@ -233,12 +320,21 @@ impl Api {
     pub fn at(&self, url: &str, org: &str) -> Self {
         Self::new(url, org, self.token.clone())
     }
-    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>, headers: &[(&'static str, &str)]) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&'static str, &str)],
+    ) -> Answer {
         let address = match path.strip_prefix("!") {
             Some(absolute) => format!("{}{absolute}", self.base.split("/api/v1").next().unwrap()),
             None => format!("{}{path}", self.base),
         };
-        let mut request = Request::new(method.parse().unwrap(), &address).unwrap().bearer(&self.token).unwrap();
+        let mut request = Request::new(method.parse().unwrap(), &address)
+            .unwrap()
+            .bearer(&self.token)
+            .unwrap();
         for (name, value) in headers {
             request = request.header(name, value).unwrap();
         }
@@ -251,7 +347,13 @@ impl Api {
         self.send("GET", path, None, &[]).await
     }
     pub async fn post(&self, path: &str, body: impl Serialize) -> Answer {
-        self.send("POST", path, Some(&serde_json::to_value(body).unwrap()), &[]).await
+        self.send(
+            "POST",
+            path,
+            Some(&serde_json::to_value(body).unwrap()),
+            &[],
+        )
+        .await
     }
     pub async fn put(&self, path: &str, body: Value) -> Answer {
         self.send("PUT", path, Some(&body), &[]).await
@@ -267,5 +369,8 @@ impl Api {
 /// A text member that must be there.
 #[track_caller]
 pub fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_else(|| panic!("no `{field}` in {value}")).to_owned()
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no `{field}` in {value}"))
+        .to_owned()
 }

@@ -31,8 +31,8 @@ pub use suspend::{Resume, Suspend};
 pub use update::Update;
 
 use crate::{Cx, Error, Result, Target, caller};
-use authz::{Access, Denied};
-use domain::{AgentCore, Permission};
+use authz::{Access, Denied, Facts};
+use domain::{AgentCore, Permission, ScopeGrant};
 use kernel::{Code, Id, Timestamp};
 use live::View;
 
@@ -65,7 +65,7 @@ pub(crate) fn is_owner(cx: &Cx, agent: &AgentCore) -> Result<bool> {
 /// every scope and permission it may ever use (RBAC-8).
 pub(crate) fn require_control(cx: &Cx, agent: &AgentCore) -> Result<()> {
     if is_owner(cx, agent)? {
-        return Ok(());
+        return within_credential(cx, &agent.ceiling);
     }
     let held = &cx.caller()?.held;
     let scope = agent.ceiling.iter().find(|grant| !held.holds(&grant.scope));
@@ -79,6 +79,32 @@ pub(crate) fn require_control(cx: &Cx, agent: &AgentCore) -> Result<()> {
             Err(Error::new(Code::BeyondOwnPermissions, text))
         }
         None => Ok(()),
+    }
+}
+
+/// Refuses an API token that would gain, through an agent's secret, scopes which it does not declare itself: the
+/// agent would act with its owner's whole authority and outlive the token (RBAC-4, TOK-1).
+pub(crate) fn within_credential(cx: &Cx, ceiling: &[ScopeGrant]) -> Result<()> {
+    let caller = cx.caller()?;
+    let Some(token) = caller.token.filter(|_| !caller.sudo) else {
+        return Ok(());
+    };
+    let declared = cx
+        .view()?
+        .api_token(token)
+        .map_or(&[][..], |token| &token.scopes);
+    match ceiling
+        .iter()
+        .find(|grant| !declared.contains(&grant.scope))
+    {
+        None => Ok(()),
+        Some(beyond) => Err(Error::new(
+            Code::BeyondOwnPermissions,
+            format!(
+                "the agent would reach `{}`, which this API token does not declare; use one made with that scope",
+                beyond.scope
+            ),
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     answer::{AgentAnswer, first_score},
     ceiling,
     credential::{AuthInput, deliver, new_secret},
-    predecessors, text,
+    predecessors, text, within_credential,
 };
 use crate::{
     Act, Cx, Error, Meta, Method, Operation, Result, Target, new_subject_key, secret::Minted,
@@ -169,6 +169,7 @@ fn prepare(cx: &Cx, input: &RegisterInput) -> Result<(Registration, Option<Minte
         keys: input.auth.keys()?,
         credential_since: view.now,
     };
+    within_credential(cx, &core.ceiling)?;
     let (secret, minted) = match core.method {
         AuthMethod::ClientSecret => Some(new_secret(cx, Holder::Agent(core.id), cx.id())?).unzip(),
         AuthMethod::PrivateKeyJwt => (None, None),

@@ -1,7 +1,10 @@
 //! Changes an agent: name, labels, ceiling, connections. Making it reach further is a control act: its owner does
 //! it, or somebody who may change every agent and holds every scope it could then use (RBAC-4, RBAC-8).
 
-use super::{AgentAnswer, ceiling, is_owner, register::NAME_CLAIM, require_control, target, text};
+use super::{
+    AgentAnswer, ceiling, is_owner, register::NAME_CLAIM, require_control, target, text,
+    within_credential,
+};
 use crate::{Act, Cx, Error, Meta, Method, Operation, Result, Target, caller};
 use authz::Access;
 use domain::{Agent, AgentCore, AgentState, Permission, ScopeGrant, Stream, name};
@@ -167,7 +170,7 @@ fn grows(before: &AgentCore, after: &AgentCore) -> bool {
 
 fn may_grow(cx: &Cx, after: &AgentCore) -> Result<()> {
     if is_owner(cx, after)? {
-        return Ok(());
+        return within_credential(cx, &after.ceiling);
     }
     if cx.access() != Access::All {
         return Err(Error::new(

@@ -4,9 +4,7 @@ use crate::{
     Cx, Error, Page, PageQuery, Result,
     operation::{Meta, Operation, Target},
 };
-use domain::{
-    KeyAlgorithm, KeyPurpose, KeyState, Permission, SigningKey, SigningKeyCore, Stream,
-};
+use domain::{KeyAlgorithm, KeyPurpose, KeyState, Permission, SigningKey, SigningKeyCore, Stream};
 use jose::{Jwk, PublicKey};
 use kernel::{Id, SigningKeyId, Timestamp};
 use live::View;
@@ -76,10 +74,15 @@ impl KeyView {
 
 /// The text form of a log key (C2SP signed-note).
 fn verifier_key(stream: Stream, core: &SigningKeyCore) -> Option<String> {
-    let jwk = (core.purpose == KeyPurpose::Log).then(|| Jwk::parse(core.public.as_bytes()).ok())??;
-    let PublicKey::Ed25519 { x } = jwk.key else { return None };
+    let jwk =
+        (core.purpose == KeyPurpose::Log).then(|| Jwk::parse(core.public.as_bytes()).ok())??;
+    let PublicKey::Ed25519 { x } = jwk.key else {
+        return None;
+    };
     let public = <[u8; 32]>::try_from(x.as_slice()).ok()?;
-    VerifierKey::new(&crate::checkpoint::origin(stream), public).ok().map(|key| key.to_string())
+    VerifierKey::new(&crate::checkpoint::origin(stream), public)
+        .ok()
+        .map(|key| key.to_string())
 }
 
 impl Operation for ListKeys {

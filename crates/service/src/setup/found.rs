@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Account, AccountCore, AccountState, ApiToken, ApiTokenCore, Assignment, AssignmentCore,
-    Builtin, GrantId, KeyAlgorithm, KeyPurpose, KeyState, Membership, MembershipCore,
+    Builtin, GrantId, KeyAlgorithm, KeyPurpose, KeyState, Lineage, Membership, MembershipCore,
     MembershipState, Organization, OrganizationCore, OrganizationState, Permission, Permissions,
     Principal, Role, RoleCore, Settings, SettingsCore, SigningKey, Stream, SubjectKey, name,
 };
@@ -266,6 +266,7 @@ pub(super) fn bootstrap_token(
         grant: GrantId::generate(&*platform.entropy),
         expires_at: now.plus(limits::BOOTSTRAP_LIFE),
         revoked: false,
+        above: Lineage::default(),
         bootstrap: true,
     };
     (

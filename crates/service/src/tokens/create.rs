@@ -120,6 +120,7 @@ impl Operation for CreateToken {
             permissions: input.permissions,
             scopes,
             networks,
+            above: row::made_by(cx)?,
             expires_at,
         };
         let (token, minted) = row::make(cx, new)?;

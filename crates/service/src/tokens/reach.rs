@@ -151,6 +151,7 @@ mod tests {
             grant: GrantId::from_number(1),
             expires_at: Timestamp::from_seconds(1),
             revoked: false,
+            above: domain::Lineage::default(),
             bootstrap: false,
         }
     }

@@ -138,7 +138,10 @@ fn rotatable(old: &ApiToken, now: Timestamp) -> Result<()> {
 /// that another credential replaces is cut to what its human holds, all of which that credential must hold too.
 fn like(cx: &Cx, old: &ApiToken, now: Timestamp) -> Result<row::NewToken> {
     let (mut permissions, mut scopes) = (old.core.permissions, old.core.scopes.clone());
+    let mut above = old.core.above.clone();
     if cx.caller()?.token != Some(old.core.id) {
+        let joined = above.with(row::made_by(cx)?.iter());
+        above = joined.map_err(|error| Error::state(error.to_string()))?;
         (permissions, scopes) = usable(cx, old)?;
         reach::may_act_for(cx, old.core.user)?;
         reach::within_caller(cx, permissions, &scopes)?;
@@ -154,6 +157,7 @@ fn like(cx: &Cx, old: &ApiToken, now: Timestamp) -> Result<row::NewToken> {
         permissions,
         scopes,
         networks: reach::networks(cx, &old.core.networks)?,
+        above,
         expires_at: now.plus(life),
     })
 }

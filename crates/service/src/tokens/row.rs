@@ -7,7 +7,7 @@ use crate::{
     secret::{self, Minted, SecretKind},
 };
 use domain::{
-    ApiToken, ApiTokenCore, GrantId, Permission, Permissions, Principal, Revocation,
+    ApiToken, ApiTokenCore, GrantId, Lineage, Permission, Permissions, Principal, Revocation,
     RevocationCore, Scope, Stream,
 };
 use kernel::{Id, Micros, Timestamp, Token, User, limits};
@@ -24,7 +24,22 @@ pub(super) struct NewToken {
     pub(super) permissions: Permissions,
     pub(super) scopes: Vec<Scope>,
     pub(super) networks: Vec<String>,
+    pub(super) above: Lineage,
     pub(super) expires_at: Timestamp,
+}
+
+/// The grants of the credential that makes a token, so that what a stolen token made ends with it. A bootstrap
+/// token ends within a day by design and leaves none.
+///
+/// # Errors
+/// When there is no caller.
+pub(super) fn made_by(cx: &Cx) -> Result<Lineage> {
+    let caller = cx.caller()?;
+    Ok(if caller.sudo {
+        Lineage::default()
+    } else {
+        caller.lineage.clone()
+    })
 }
 
 /// A token with its secret, not yet written.
@@ -51,6 +66,7 @@ pub(super) fn make(cx: &Cx, new: NewToken) -> Result<(ApiToken, Minted)> {
         grant: GrantId::generate(&*platform.entropy),
         expires_at: new.expires_at,
         revoked: false,
+        above: new.above,
         bootstrap: false,
     };
     Ok((

@@ -477,3 +477,65 @@ async fn making_an_organization_gives_nothing_of_the_instance() {
         "a token that only makes organizations led to the instance's kill switch"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_token_makes_no_wide_agent() {
+    let world = World::new().await;
+    world.orders().await;
+    let (member, narrow) = world
+        .person(
+            "n@acme.example",
+            "member",
+            &["agents.create", "agents.credentials", "agents.update"],
+        )
+        .await;
+    let wide = |name: &str, ceiling: &[&str]| json!({ "name": name, "owner": member, "scope_ceiling": ceiling, "auth": { "method": "client_secret" } });
+    let made = world
+        .call(&narrow, "agents.register", wide("w", &["orders:read"]))
+        .await;
+    assert_eq!(
+        code(&made),
+        Some(Code::BeyondOwnPermissions),
+        "the token declares no scope"
+    );
+    let empty = world
+        .call(&narrow, "agents.register", wide("e", &[]))
+        .await
+        .unwrap();
+    let grow = json!({ "id": empty["id"], "scope_ceiling": ["orders:read"] });
+    assert_eq!(
+        code(&world.call(&narrow, "agents.update", grow).await),
+        Some(Code::BeyondOwnPermissions)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_token_made_ends_with_it() {
+    let world = World::new().await;
+    let (_, first) = world
+        .person(
+            "s@acme.example",
+            "member",
+            &["tokens.create", "tokens.read", "tokens.revoke"],
+        )
+        .await;
+    let make = json!({ "name": "successor", "permissions": ["tokens.read"] });
+    let made = world.call(&first, "tokens.create", make).await.unwrap();
+    let second = made["token"].as_str().unwrap().to_owned();
+    let listed = world.call(&second, "tokens.list", json!({})).await.unwrap();
+    let parent = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|t| t["id"] != made["id"])
+        .unwrap()["id"]
+        .clone();
+    world
+        .owner_calls("tokens.revoke", json!({ "id": parent }))
+        .await
+        .unwrap();
+    assert_eq!(
+        code(&world.call(&second, "tokens.list", json!({})).await),
+        Some(Code::Unauthenticated)
+    );
+}
