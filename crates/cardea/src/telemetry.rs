@@ -18,7 +18,8 @@ pub fn start() {
     let lines = fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
-        .with_ansi(stderr().is_terminal());
+        // Without colours, which would take another crate: with them switched on it would end the process.
+        .with_ansi(false);
     // Another subscriber stays: a test that starts two servers has one already.
     let _already = if stderr().is_terminal() {
         lines.try_init()

@@ -22,6 +22,8 @@ pub enum Tool {
     Curl,
     /// The reader of JSON of the command line.
     Jq,
+    /// The recorder of terminals.
+    Script,
 }
 
 impl Tool {
@@ -36,6 +38,7 @@ impl Tool {
             Self::Strace => strace(),
             Self::Curl => on_path("curl"),
             Self::Jq => on_path("jq"),
+            Self::Script => on_path("script"),
         }
     }
 }

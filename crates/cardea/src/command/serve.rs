@@ -12,7 +12,7 @@ use clap::{ArgMatches, Command};
 use kernel::{ExposeSecret, SecretString};
 use service::setup;
 use std::io::{IsTerminal, stdout};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The command.
 pub fn command() -> Command {
@@ -41,10 +41,11 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         max_staleness: settings.max_staleness,
         ..Options::new("")
     };
+    let stop = Stop::listen()?;
     let server = Server::start(options).await.map_err(not_started)?;
     output::print(&format!("cardea listens on {}\n", server.local_url()));
     announce(&server).await?;
-    stopped().await;
+    stop.asked().await;
     tracing::info!("stopping");
     server.shutdown().await;
     Ok(exit::OK)
@@ -107,16 +108,26 @@ fn instructions(server: &Server, secret: &SecretString) -> String {
     )
 }
 
-/// Ends when the process is asked to stop.
-async fn stopped() {
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// The ways in which the process is asked to stop, listened for from before anybody could be told that it runs.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::refused);
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self {
+            terminate: listen(terminate)?,
+            interrupt: listen(interrupt)?,
+        })
+    }
+
+    async fn asked(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }

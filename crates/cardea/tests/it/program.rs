@@ -134,7 +134,7 @@ pub struct Serving {
 
 impl Serving {
     /// Waits until it says where it listens.
-    fn start(mut command: Command, errors: &Path) -> Self {
+    pub fn start(mut command: Command, errors: &Path) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
@@ -157,7 +157,10 @@ impl Serving {
             url: String::new(),
         };
         let first = serving.line("cardea listens on ");
-        serving.url = first.trim_start_matches("cardea listens on ").to_owned();
+        serving.url = first
+            .trim_start_matches("cardea listens on ")
+            .trim()
+            .to_owned();
         serving
     }
 

@@ -160,9 +160,11 @@ impl Claims {
         all.filter(move |finding| finding.stream.bytes() == stream)
     }
 
-    /// The streams that something is claimed about; one of them without any rows is gone altogether.
+    /// The streams that something is claimed about, or that a note is about that could not be believed; one of them
+    /// without any rows is gone altogether.
     pub fn streams(&self) -> impl Iterator<Item = Stream> + '_ {
-        self.claims.keys().copied().map(Stream::from_bytes)
+        let claimed = self.claims.keys().copied().map(Stream::from_bytes);
+        claimed.chain(self.findings.iter().map(|finding| finding.stream))
     }
 }
 
