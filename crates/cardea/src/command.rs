@@ -1,6 +1,7 @@
 //! The command line: words of its own and one command for every management operation. It parses, calls and
 //! prints; what is allowed is decided by the server or the service.
 
+mod anchor;
 mod check;
 mod doctor;
 mod exit;

@@ -2,6 +2,7 @@
 //! elsewhere. Its exit codes are its own: 0 whole, 1 broken, 2 unreadable, 3 incomplete, 64 a wrong command line.
 
 use super::{
+    anchor::Anchor,
     exit::Failure,
     global::Global,
     output::{self, Format},
@@ -72,7 +73,8 @@ pub fn command() -> Command {
 /// # Errors
 /// With this command's own exit codes.
 pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
-    let asked = asked(global, matches)?;
+    let anchors = anchors(matches)?;
+    let asked = asked(global, matches, &anchors)?;
     let verified = match matches.get_one::<PathBuf>("file") {
         Some(path) => {
             let given = |name: &str| {
@@ -88,27 +90,56 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
         }
         None => database(matches, asked).await?,
     };
-    let code = code(&verified, matches.get_flag("require-anchor"));
+    let unanchored = unanchored(&verified, &anchors, matches.get_flag("require-anchor"));
+    let code = code(&verified, unanchored.missing);
     output::print(&match global.format {
-        Format::Table => table(&verified, code),
-        other => other.render(&whole(&verified, code)),
+        Format::Table => table(&verified, code, &unanchored.said),
+        other => other.render(&whole(&verified, code, &unanchored.said)),
     });
     Ok(code)
 }
 
-fn asked(global: &Global, matches: &ArgMatches) -> Result<Asked, Failure> {
+fn anchors(matches: &ArgMatches) -> Result<Vec<Anchor>, Failure> {
+    let files = matches.get_many::<PathBuf>("anchor").into_iter().flatten();
+    files.map(|path| Anchor::read(path)).collect()
+}
+
+fn asked(global: &Global, matches: &ArgMatches, anchors: &[Anchor]) -> Result<Asked, Failure> {
     let keys = matches.get_many::<String>("key").into_iter().flatten();
     let keys: Result<Vec<VerifierKey>, _> = keys.map(|key| key.parse::<VerifierKey>()).collect();
-    let anchors = matches.get_many::<PathBuf>("anchor").into_iter().flatten();
-    let anchors: Result<Vec<String>, _> = anchors.map(fs::read_to_string).collect();
     Ok(Asked {
         org: global.org.clone(),
         deep: matches.get_flag("deep"),
         keys: keys.map_err(|error| Failure::new(USAGE, error))?,
-        anchors: anchors.map_err(|error| {
-            Failure::new(UNREADABLE, format!("an anchor cannot be read: {error}"))
-        })?,
+        anchors: anchors.iter().map(|anchor| anchor.note.clone()).collect(),
     })
+}
+
+/// What anchors did not do.
+struct Unanchored {
+    /// Whether one that was required is missing.
+    missing: bool,
+    /// What there is to say about it.
+    said: Vec<String>,
+}
+
+/// An anchor of another log than those verified anchors nothing; when anchors are required, every log needs one.
+fn unanchored(verified: &Verified, anchors: &[Anchor], required: bool) -> Unanchored {
+    let reports = verified.reports.iter();
+    let streams: Vec<_> = reports.map(|(_, report)| report.stream).collect();
+    let strays = anchors.iter().filter_map(|anchor| anchor.stray(&streams));
+    let mut said: Vec<String> = strays.collect();
+    let bare: Vec<String> = verified
+        .reports
+        .iter()
+        .filter(|(_, report)| required && !report.anchored)
+        .map(|(slug, report)| name(slug.as_ref(), report))
+        .collect();
+    let missing = required && !(said.is_empty() && bare.is_empty());
+    if !bare.is_empty() {
+        said.push(format!("no anchor was found right for {}", bare.join(", ")));
+    }
+    Unanchored { missing, said }
 }
 
 fn export(path: &Path, asked: &Asked) -> Result<Verified, Failure> {
@@ -162,10 +193,9 @@ async fn database(matches: &ArgMatches, asked: Asked) -> Result<Verified, Failur
     verified.map_err(|error| unreadable(&error))
 }
 
-fn code(verified: &Verified, require_anchor: bool) -> u8 {
-    let anchored = verified.reports.iter().all(|(_, report)| report.anchored);
+fn code(verified: &Verified, lacks_anchor: bool) -> u8 {
     match verified.exit_code() {
-        0 if require_anchor && !anchored => INCOMPLETE,
+        0 if lacks_anchor => INCOMPLETE,
         code => code,
     }
 }
@@ -186,13 +216,13 @@ fn name(slug: Option<&String>, report: &Report) -> String {
     slug.cloned().unwrap_or_else(|| report.stream.to_string())
 }
 
-fn whole(verified: &Verified, code: u8) -> Value {
+fn whole(verified: &Verified, code: u8, unanchored: &[String]) -> Value {
     let logs: Vec<Value> = verified
         .reports
         .iter()
         .map(|(slug, report)| log(slug.as_ref(), report))
         .collect();
-    json!({ "verdict": verdict(code), "logs": logs, "findings": verified.wrong })
+    json!({ "verdict": verdict(code), "logs": logs, "findings": verified.wrong, "anchors": unanchored })
 }
 
 fn log(slug: Option<&String>, report: &Report) -> Value {
@@ -215,13 +245,14 @@ fn log(slug: Option<&String>, report: &Report) -> Value {
     })
 }
 
-fn table(verified: &Verified, code: u8) -> String {
+fn table(verified: &Verified, code: u8, unanchored: &[String]) -> String {
     let row = |(slug, report): &(Option<String>, Report)| {
         json!({
             "name": name(slug.as_ref(), report),
             "entries": report.entries,
             "checkpoints": report.checkpoints,
             "uncovered": report.after_last_checkpoint,
+            "anchored": report.anchored.then_some(report.anchored_size),
             "head": hex(&report.head).get(..16).unwrap_or_default(),
         })
     };
@@ -231,7 +262,10 @@ fn table(verified: &Verified, code: u8) -> String {
         .reports
         .iter()
         .flat_map(|(_, report)| report.findings.iter().map(Finding::to_string));
-    for finding in findings.chain(verified.wrong.iter().cloned()) {
+    for finding in findings
+        .chain(verified.wrong.iter().cloned())
+        .chain(unanchored.iter().cloned())
+    {
         let _infallible = writeln!(text, "{}", output::steerless(&finding));
     }
     let uncovered: u64 = verified

@@ -261,10 +261,39 @@ async fn keys_and_anchors_kept_elsewhere_are_believed_over_the_database() {
     kept.verify(&["--require-anchor", "--anchor", kept.anchor()])
         .with(3);
     kept.verify(&["--anchor", "/not/there"]).with(2);
+    let spoiled = kept.folder.path().join("spoiled");
+    for text in ["", "garbage", "{\"checkpoint\":\"x\"}\n"] {
+        fs::write(&spoiled, text).unwrap();
+        let told = kept
+            .verify(&["--anchor", spoiled.to_str().unwrap()])
+            .with(64);
+        assert!(told.err.contains("spoiled"), "{}", told.err);
+    }
+    let note = fs::read_to_string(&kept.anchor).unwrap();
+    fs::write(&spoiled, format!("{note}\n")).unwrap();
+    let spoiled = spoiled.to_str().unwrap();
+    let told = kept
+        .verify(&["--require-anchor", "--org", "acme", "--anchor", spoiled])
+        .with(0);
+    assert!(told.out.contains("ANCHORED"), "{}", told.out);
 
     // A log that is not here, as one is whose every trace was removed.
     let stranger = Kept::make(None).await;
     kept.verify(&["--anchor", stranger.anchor()]).with(3);
+    let both = [
+        "--org",
+        "acme",
+        "--anchor",
+        kept.anchor(),
+        "--anchor",
+        stranger.anchor(),
+    ];
+    let told = kept.verify(&both).with(0);
+    assert!(told.out.contains("anchors nothing"), "{}", told.out);
+    kept.verify(&[&both[..], &["--require-anchor"]].concat())
+        .with(3);
+    let bare = kept.verify(&["--require-anchor", "--org", "acme"]).with(3);
+    assert!(bare.out.contains("found right for acme"), "{}", bare.out);
     let gone = kept.verify(&["--anchor", stranger.anchor(), "--key", &stranger.key]);
     assert!(
         gone.with(1).out.contains("0 entries, but "),
