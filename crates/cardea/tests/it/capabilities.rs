@@ -102,7 +102,7 @@ on_both_engines!(oau_5_what_is_had_is_said_and_what_may_not_be_had_is_refused, w
     // Without a target there is none, unless there is only one to mean.
     assert_eq!(claims(&text(&world.token(&agent, &[]).await.ok(), "access_token"))["aud"], json!(scene.audience));
     connection(&world, "further", "https://further.example", &["further:read"]).await;
-    let wide = world.agent(&scene.human, "wide", &[&read, "further:read"]).await;
+    let wide = world.agent(&scene.widely().await, "wide", &[&read, "further:read"]).await;
     assert_eq!(world.token(&wide, &[]).await.refused(400), "invalid_target");
     for target in ["https://unknown.example", "echo", "https://echo.example#x", "https://echo.example/"] {
         let answer = world.token(&agent, &[("resource", target)]).await;

@@ -17,7 +17,7 @@ use testkit::clock::MockClock;
 type Scopes = BTreeSet<String>;
 
 /// Tokens that are kept and asked about after each step.
-const KEPT: usize = 16;
+const KEPT: usize = 12;
 
 struct Connection {
     id: String,
@@ -70,9 +70,6 @@ struct History<'w> {
 impl<'w> History<'w> {
     async fn new(world: &'w World, clock: &'w MockClock, seed: u64) -> Self {
         let name = format!("h{seed}");
-        let human = world
-            .member(&format!("{name}@acme.example"), &["member"])
-            .await;
         let mut connections = Vec::new();
         for n in 0..2 {
             let own = |verb: &str| format!("{name}c{n}:{verb}");
@@ -95,6 +92,10 @@ impl<'w> History<'w> {
                 killed: false,
             });
         }
+        // Their token passes on what is declared when it is made.
+        let human = world
+            .member(&format!("{name}@acme.example"), &["member"])
+            .await;
         let dice = Dice::new(seed);
         Self {
             world,

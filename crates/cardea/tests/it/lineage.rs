@@ -19,6 +19,8 @@ enum Grant {
 }
 
 type Grants = BTreeSet<Grant>;
+/// A grant of one kind, given a random run and a random agent.
+type Choice = fn(usize, usize) -> Grant;
 
 struct Run {
     id: String,
@@ -203,7 +205,7 @@ impl<'w> Tree<'w> {
     }
 
     /// Revokes a random node of this kind in a whole tree: exactly what is below it dies and is counted.
-    async fn fall(self, at: &str, kind: fn(usize, usize) -> Grant) {
+    async fn fall(self, at: &str, kind: Choice) {
         self.compare(at, |_| true).await;
         let grant = kind(self.dice.below(self.runs.len()), self.dice.below(3));
         if let Grant::Secret(n) = grant {
@@ -241,7 +243,7 @@ impl<'w> Tree<'w> {
 
 on_both_engines!(neg_g5_exactly_the_descendants_die, world => {
     let scene = Scene::new(&world, "tree").await;
-    let kinds: [(&str, fn(usize, usize) -> Grant); 4] = [
+    let kinds: [(&str, Choice); 4] = [
         ("run", |run, _| Grant::Run(run)),
         ("agent", |_, agent| Grant::Agent(agent)),
         ("secret", |_, agent| Grant::Secret(agent)),

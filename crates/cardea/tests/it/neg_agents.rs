@@ -82,10 +82,11 @@ on_both_engines!(neg_g1_each_factor_removed_alone_denies, world => {
     let other = connection(&world, "elsewhere", "https://elsewhere.example", &["elsewhere:read"]).await;
     // The run is begun by somebody else, who holds both scopes and may act for the agent.
     let may = ["agents.read", "agents.act_for", "runs.create", "runs.read", "dispatch.evaluate"];
-    let lead = json!({ "name": "lead", "permissions": may, "scopes": [read, write] });
-    let lead = text(&world.owner.api.post("/roles", lead).await.ok(), "id");
+    let may = json!({ "name": "acts", "permissions": may });
+    let may = text(&world.owner.api.post("/roles", may).await.ok(), "id");
+    let lead = world.role("lead", &[&read, &write]).await;
     let starter = world.member("lead@acme.example", &["member"]).await;
-    let leading = assign(&world.owner.api, &starter.id, &lead).await;
+    let (acting, leading) = (assign(&world.owner.api, &starter.id, &may).await, assign(&world.owner.api, &starter.id, &lead).await);
     let (_, starting) = token_of(&world, &starter.id, &[&read, &write]).await;
     let tries = Tries::new(&scene, scene.agent("factor").await, &starting).await;
     let (owner, human) = (&world.owner.api, &scene.human);
@@ -111,6 +112,10 @@ on_both_engines!(neg_g1_each_factor_removed_alone_denies, world => {
     owner.delete(&format!("/role-assignments/{leading}")).await.ok();
     assert_eq!(tries.both().await, (true, false), "whoever began the run");
     assign(owner, &starter.id, &lead).await;
+
+    owner.delete(&format!("/role-assignments/{acting}")).await.ok();
+    assert_eq!(tries.both().await, (true, false), "whoever began the run may not act for the agent any more");
+    assign(owner, &starter.id, &may).await;
     assert_eq!(tries.both().await, (true, true), "all given back");
 
     owner.post(&format!("/users/{}/suspend", starter.id), json!({})).await.ok();
@@ -272,6 +277,6 @@ on_both_engines!(neg_h2_a_pattern_is_given_only_by_who_holds_it, world => {
     world.owner.api.patch(&path, json!({ "scopes": [read, write, "pattern:list"] })).await.ok();
     assert_eq!(text(&scene.issue(&agent, &[]).await.ok(), "scope"), format!("{read} {write}"));
     assert_eq!(scene.issue(&agent, &[("scope", "pattern:list")]).await.refused(400), "invalid_scope");
-    let after = world.agent(&scene.human, "after", &["pattern:list"]).await;
+    let after = world.agent(&scene.widely().await, "after", &["pattern:list"]).await;
     assert_eq!(text(&scene.issue(&after, &[]).await.ok(), "scope"), "pattern:list");
 });

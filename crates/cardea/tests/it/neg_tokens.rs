@@ -202,7 +202,7 @@ on_both_engines!(neg_c10_introspection_and_revocation_tell_nothing_foreign, worl
     assert_eq!(send("introspect", post(&AgentClient { secret: agent.secret.clone(), ..resource.clone() }, &token)).await.refused(401), "invalid_client");
     let holds = world.role("resource-reader", &["resource:read"]).await;
     assign(&world.owner.api, &scene.human.id, &holds).await;
-    let reader = world.agent(&scene.human, "reader", &["resource:read"]).await;
+    let reader = world.agent(&scene.widely().await, "reader", &["resource:read"]).await;
     let for_it = text(&world.token(&reader, &[]).await.ok(), "access_token");
     assert_eq!(send("introspect", post(&resource, &for_it)).await.ok()["active"], true);
     assert_eq!(world.token(&resource, &[]).await.refused(400), "unauthorized_client", "it gets no token");

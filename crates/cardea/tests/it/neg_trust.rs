@@ -95,7 +95,7 @@ on_both_engines!(gate_2_trust_at_issue_refuses_by_name_and_leaves_out_unnamed, w
     world.owner.api.patch(&path, classes).await.ok();
     let payer = world.role("payer", &["gate:pay"]).await;
     assign(&world.owner.api, &scene.human.id, &payer).await;
-    let agent = world.agent(&scene.human, "gate", &[&read, &write, "gate:pay"]).await;
+    let agent = world.agent(&scene.widely().await, "gate", &[&read, &write, "gate:pay"]).await;
     let given = async |scope: &[(&str, &str)]| scene.issue(&agent, scope).await;
     assert_eq!(text(&given(&[]).await.ok(), "scope"), format!("{read} {write}"), "48 is too little to spend");
     assert_eq!(given(&[("scope", "gate:pay")]).await.refused(400), "access_denied");

@@ -164,6 +164,24 @@ on_both_engines!(neg_f5_two_owners_removing_each_other_leave_one, world => {
     }
 });
 
+on_both_engines!(neg_f5_two_owners_leaving_at_once_leave_one, world => {
+    let dice = Dice::new(7);
+    let (first, second) = ((world.owner.id.clone(), world.owner.api.clone()), second_owner(&world).await);
+    for round in 0..ROUNDS {
+        let given = owners(&first.1).await;
+        let of = |user: &str| given.iter().find(|(subject, _)| subject == user).unwrap().1.clone();
+        let leave = async |who: &(String, Api)| {
+            dice.pause().await;
+            who.1.delete(&format!("/role-assignments/{}", of(&who.0))).await
+        };
+        let (a, b) = tokio::join!(leave(&first), leave(&second));
+        let ((left, stayed), refused) = if a.status == 200 { ((&first, &second), b) } else { ((&second, &first), a) };
+        assert_eq!(refused.refused(409), "last_owner", "round {round}");
+        assert_eq!(owners(&stayed.1).await.len(), 1, "round {round}");
+        stayed.1.post("/role-assignments", json!({ "subject": left.0, "role": "owner" })).await.ok();
+    }
+});
+
 on_both_engines!(neg_f5_two_owners_suspending_each_other_leave_one, world => {
     let dice = Dice::new(6);
     let (first, second) = ((world.owner.id.clone(), world.owner.api.clone()), second_owner(&world).await);

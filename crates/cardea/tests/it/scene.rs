@@ -69,6 +69,12 @@ impl<'w> Scene<'w> {
             .agent(&self.human, name, &[&self.read(), &self.write()])
             .await
     }
+    /// The human with a token that passes on every scope declared by now.
+    pub async fn widely(&self) -> Person {
+        let id = self.human.id.clone();
+        let api = self.world.api_for(&id).await;
+        Person { id, api }
+    }
     /// Asks for a token for the connection.
     pub async fn issue(&self, agent: &AgentClient, more: &[(&str, &str)]) -> Answer {
         let resource = [("resource", self.audience.as_str())];
