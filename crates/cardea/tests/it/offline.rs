@@ -1,25 +1,20 @@
 //! `cardea audit verify` as an auditor runs it: on a folder, a database server or an export, with keys and
 //! checkpoints kept elsewhere, told by its exit code: 0 whole, 1 broken, 2 unreadable, 3 incomplete, 64 usage.
 
+mod kept;
+
 use crate::{
-    program::{Ended, Place, run},
-    world::{Api, text},
+    program::{Place, run},
+    world::text,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::Stream;
-use kernel::{
-    Entropy,
-    ambient::{SystemClock, SystemEntropy},
-};
+use kept::{Kept, row};
+use kernel::Entropy;
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf, sync::Arc};
-use store::{
-    EventRow, Store,
-    log::{
-        VerifierKey,
-        note::origin,
-        verify::{Row, export::Writer},
-    },
+use std::fs;
+use store::log::{
+    VerifierKey,
+    note::origin,
+    verify::{Row, export::Writer},
 };
 use testkit::{
     clock::SeededEntropy,
@@ -27,108 +22,6 @@ use testkit::{
     sqlite::{Intruder, params},
     tools::{Tool, require},
 };
-
-/// A stopped instance with a log, and what its auditor keeps elsewhere.
-struct Kept {
-    folder: tempfile::TempDir,
-    place: Place,
-    stream: Stream,
-    /// The log's verifier key.
-    key: String,
-    /// A checkpoint of `acme` at its end, in a file.
-    anchor: PathBuf,
-}
-
-impl Kept {
-    async fn make(database_url: Option<String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place {
-            data: folder.path().join("data"),
-            database_url,
-        };
-        let init = place.init();
-        let serving = place.serve();
-        let api = Api::new(&serving.url, "acme", text(&init, "token").into());
-        for n in 0..30 {
-            api.post(
-                "/roles",
-                json!({ "name": format!("role {n}"), "permissions": [], "scopes": [] }),
-            )
-            .await
-            .ok();
-        }
-        let listed = api.get("/keys").await.ok();
-        let note = text(&api.get("/audit/checkpoint").await.ok(), "checkpoint");
-        assert_eq!(serving.stop(), 0);
-        let stream = Stream::org(text(&init, "org").parse().unwrap());
-        let anchor = folder.path().join("anchor");
-        fs::write(&anchor, note).unwrap();
-        let log = listed["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|key| key["purpose"] == "log")
-            .unwrap();
-        let x = URL_SAFE_NO_PAD
-            .decode(text(&log["public_jwk"], "x"))
-            .unwrap();
-        let key = VerifierKey::new(&origin(stream), x.try_into().unwrap())
-            .unwrap()
-            .to_string();
-        Self {
-            folder,
-            place,
-            stream,
-            key,
-            anchor,
-        }
-    }
-    fn verify(&self, more: &[&str]) -> Ended {
-        self.place.run(&[&["audit", "verify"], more].concat())
-    }
-    fn anchor(&self) -> &str {
-        self.anchor.to_str().unwrap()
-    }
-    /// A copy of the folder's database after somebody was at its bytes.
-    fn with_bytes(&self, change: impl FnOnce(&mut Vec<u8>)) -> Ended {
-        let data = self.folder.path().join("copy");
-        fs::create_dir_all(&data).unwrap();
-        let mut bytes = fs::read(self.place.data.join("cardea.db")).unwrap();
-        change(&mut bytes);
-        fs::write(data.join("cardea.db"), bytes).unwrap();
-        let ended = Place::new(&data).run(&["audit", "verify", "--deep"]);
-        fs::remove_dir_all(data).unwrap();
-        ended
-    }
-    /// The same, at its rows.
-    fn with_rows(&self, more: &[&str], change: impl FnOnce(&Intruder)) -> Ended {
-        let data = self.folder.path().join("copy");
-        fs::create_dir_all(&data).unwrap();
-        fs::copy(self.place.data.join("cardea.db"), data.join("cardea.db")).unwrap();
-        change(&Intruder::open(&data.join("cardea.db")));
-        let ended = Place::new(&data).run(&[&["audit", "verify"], more].concat());
-        fs::remove_dir_all(data).unwrap();
-        ended
-    }
-    async fn rows(&self) -> Vec<EventRow> {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let options = store::Options {
-            clock,
-            entropy,
-            connections: 1,
-        };
-        let store = Store::sqlite_to_read(&self.place.data.join("cardea.db"), options).unwrap();
-        let stream = self.stream;
-        let rows = store
-            .read(stream, move |reader| reader.event_rows(stream, 0, 1_000))
-            .await
-            .unwrap();
-        tokio::task::spawn_blocking(move || store.close())
-            .await
-            .unwrap();
-        rows
-    }
-}
 
 /// How often a text stands in another, and each replaced.
 fn replace_all(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
@@ -462,23 +355,4 @@ async fn neg_f4_a_superusers_change_in_a_database_server_is_found() {
         "a log that nobody knows: {}",
         told.out
     );
-}
-
-fn row(found: EventRow) -> Row {
-    Row {
-        position: None,
-        stream: found.stream.bytes(),
-        seq: found.seq,
-        time: found.time.micros(),
-        event_id: found.event_id.bytes(),
-        state_rev: None,
-        kind: found.kind,
-        actor: found.actor,
-        resource: found.resource,
-        agent: found.agent.map(|agent| agent.bytes()),
-        lineage: found.lineage,
-        expires_at: found.expires_at.map(kernel::Timestamp::micros),
-        body: found.body,
-        hash: found.hash,
-    }
 }
