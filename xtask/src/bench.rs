@@ -75,7 +75,10 @@ fn binary(root: &Path, options: &Options) -> Result<std::path::PathBuf> {
     if let Some(binary) = &options.binary {
         return Ok(binary.clone());
     }
-    shell::run(&mut shell::cargo(root, &["build", "--release", "--locked", "-p", "cardea"]))?;
+    shell::run(&mut shell::cargo(
+        root,
+        &["build", "--release", "--locked", "-p", "cardea"],
+    ))?;
     Ok(root.join("target/release/cardea"))
 }
 

@@ -9,6 +9,9 @@ mod token;
 
 pub use facts::Facts;
 pub use gate::{Gate, GateName, Outcome, Question, Reason, Verdict, dispatch};
-pub use hinge::{Denied, Offer, Wanted, class_minimum_met, may_act, offer, remaining, run_is_open, trust_facts, trust_now};
+pub use hinge::{
+    Denied, Offer, Wanted, class_minimum_met, may_act, offer, remaining, run_is_open, trust_facts,
+    trust_now,
+};
 pub use person::{Access, access, held, holds_scope, owners, scope_end, stands};
 pub use token::{Presented, TokenKind, live_scopes};

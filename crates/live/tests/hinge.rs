@@ -1,7 +1,11 @@
 //! The hinge as a property: over random histories of roles, assignments, ownership, suspension and expiry, nothing
 //! that an agent is offered, keeps or is dispatched with exceeds what its owner holds at that revision. The
 //! oracle is a separate, naive model that knows nothing of cells, deltas or `authz`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops, and says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops, and says where"
+)]
 
 use authz::{Presented, Question, Wanted};
 use domain::{

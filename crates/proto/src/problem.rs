@@ -41,7 +41,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with this code.
-    pub fn new(code: Code, detail: impl Into<String>, errors: Vec<FieldError>, request_id: &str) -> Self {
+    pub fn new(
+        code: Code,
+        detail: impl Into<String>,
+        errors: Vec<FieldError>,
+        request_id: &str,
+    ) -> Self {
         Self {
             kind: format!("/problems/{}", code.as_str()),
             title: code.as_str().replace('_', " "),

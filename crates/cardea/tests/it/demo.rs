@@ -24,10 +24,23 @@ on_both_engines!(every_step_of_the_story_holds, world => {
 /// The last two sentences are about the log itself: it verifies, and one changed byte is found.
 #[test]
 fn the_command_ends_with_zero_and_says_each_sentence() {
-    let out = Command::new(env!("CARGO_BIN_EXE_cardea")).arg("demo").output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_cardea"))
+        .arg("demo")
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{text}\n{}", String::from_utf8_lossy(&out.stderr));
-    assert!(Step::ALL.iter().all(|step| text.contains(step.sentence())), "{text}");
-    assert!(text.contains("the log verifies") && text.contains("is found, and where"), "{text}");
+    assert!(
+        out.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert!(
+        Step::ALL.iter().all(|step| text.contains(step.sentence())),
+        "{text}"
+    );
+    assert!(
+        text.contains("the log verifies") && text.contains("is found, and where"),
+        "{text}"
+    );
     assert!(text.trim_end().ends_with("Every step held."), "{text}");
 }

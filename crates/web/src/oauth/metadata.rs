@@ -8,8 +8,8 @@ use axum::{
 };
 use domain::OrganizationState;
 use http::{HeaderMap, HeaderValue, header};
-use service::View;
 use serde::Serialize;
+use service::View;
 use service::{Error, Result, oauth};
 use std::sync::Arc;
 

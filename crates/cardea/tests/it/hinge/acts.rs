@@ -194,7 +194,8 @@ impl History<'_> {
         if let Some(only) = only {
             body["connections"] = json!([self.connections[only].id]);
         }
-        let made = self.human.api.post("/agents", body).await.ok();
+        let api = self.world.registrar(&self.human).await;
+        let made = api.post("/agents", body).await.ok();
         let client = AgentClient {
             id: text(&made, "client_id"),
             secret: SecretString::from(text(&made, "client_secret")),
@@ -217,9 +218,8 @@ impl History<'_> {
         let n = self.dice.below(self.agents.len());
         let (texts, ceiling) = self.ceiling(self.agents[n].only);
         let path = format!("/agents/{}", self.agents[n].client.id);
-        self.human
-            .api
-            .patch(&path, json!({ "scope_ceiling": texts }))
+        let api = self.world.registrar(&self.human).await;
+        api.patch(&path, json!({ "scope_ceiling": texts }))
             .await
             .ok();
         self.agents[n].ceiling = ceiling;
