@@ -40,6 +40,9 @@ pub enum StoreError {
     /// The schema is not one that this build can work with.
     #[error("{0}")]
     Migration(String),
+    /// Nothing was ever made there.
+    #[error("there is no Cardea database at that address")]
+    Absent,
     /// A value cannot be stored.
     #[error("a value cannot be stored: {0}")]
     Value(String),

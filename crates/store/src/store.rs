@@ -79,6 +79,16 @@ impl Store {
         Ok(Self { backend })
     }
 
+    /// Connects to the database at `url` for reading alone: makes no role and no table, and refuses every write.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// `Absent` when nothing was ever made there; when the server cannot be reached or the schema is not this build's.
+    pub fn postgres_to_read(url: &str, options: Options) -> Result<Self, StoreError> {
+        let backend = Arc::new(postgres::Postgres::open_to_read(url, &options)?);
+        Ok(Self { backend })
+    }
+
     /// Which database is underneath.
     pub fn engine(&self) -> Engine {
         self.backend.engine()

@@ -29,10 +29,21 @@ pub(crate) struct Postgres {
     jobs: Arc<Lanes<Job>>,
     records: Arc<Lanes<Waiting>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether anything may be written; a verifier's store only reads.
+    changes: bool,
 }
 
 impl Postgres {
     pub(crate) fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
+        Self::open_after(url, options, true)
+    }
+
+    /// Opens a database that is there without changing it.
+    pub(crate) fn open_to_read(url: &str, options: &Options) -> Result<Self, StoreError> {
+        Self::open_after(url, options, false)
+    }
+
+    fn open_after(url: &str, options: &Options, changes: bool) -> Result<Self, StoreError> {
         let config: postgres::Config = url.parse().map_err(|_| {
             StoreError::Migration(
                 "the database's address is not one such as `postgres://user@host/name`".into(),
@@ -41,20 +52,31 @@ impl Postgres {
         guarded(&config)?;
         let (first, wanted) = (config.clone(), options.clone());
         // The driver drives a runtime of its own, which must not start inside another.
-        let migrated = std::thread::spawn(move || schema::migrate(&first, &wanted));
+        let migrated = std::thread::spawn(move || {
+            if changes {
+                schema::migrate(&first, &wanted)
+            } else {
+                schema::look(&first, &wanted)
+            }
+        });
         migrated.join().map_err(|_| StoreError::Panicked)??;
         let store = Self {
             jobs: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
             records: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
             threads: Mutex::default(),
+            changes,
         };
         let session = || Session::new(config.clone(), options.clock.clone());
         for _ in 0..options.connections.max(1) {
             let (session, jobs) = (session(), store.jobs.clone());
             store.spawn("store-pool", move || pool::run(session, &jobs))?;
         }
-        let (session, records) = (session(), store.records.clone());
-        store.spawn("store-appender", move || appender::run(session, &records))?;
+        if changes {
+            let (session, records) = (session(), store.records.clone());
+            store.spawn("store-appender", move || appender::run(session, &records))?;
+        } else {
+            store.records.close();
+        }
         Ok(store)
     }
 
@@ -68,6 +90,13 @@ impl Postgres {
             .unwrap_or_else(PoisonError::into_inner)
             .push(thread);
         Ok(())
+    }
+
+    fn may_change(&self) -> Result<(), StoreError> {
+        if self.changes {
+            return Ok(());
+        }
+        Err(StoreError::closed())
     }
 
     fn work(&self, role: Role, mode: Mode, work: Box<dyn Work>) -> Result<(), StoreError> {
@@ -98,6 +127,7 @@ impl Backend for Postgres {
 
     /// Commits of one stream wait for its head anyhow: they take one connection at a time.
     fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
+        self.may_change()?;
         let lane = Lane::Single(command.plan().scope);
         self.jobs.push(lane, Job::Command(command))
     }
@@ -108,6 +138,7 @@ impl Backend for Postgres {
     }
 
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.may_change()?;
         self.work(role, Mode::Write, work)
     }
 

@@ -15,6 +15,8 @@ const MIGRATIONS: &[Migration] = &[Migration {
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";
 const VERSION: &str = "SELECT current_setting('server_version_num')";
+const ENCODING: &str = "SELECT current_setting('server_encoding')";
+const MADE: &str = "SELECT (to_regclass('schema_migration') IS NOT NULL)::text";
 const OLDEST: u64 = 150_000;
 const ATTEMPTS: u32 = 5;
 
@@ -43,15 +45,43 @@ pub(super) fn migrate(config: &Config, options: &Options) -> Result<(), StoreErr
     })
 }
 
-fn supported(conn: &mut Pg) -> Result<(), StoreError> {
-    let row = conn.query(VERSION, &[])?.into_iter().next();
-    let text = Cells::new("pg_settings", row.unwrap_or_default()).text("setting")?;
-    if text.parse::<u64>().is_ok_and(|version| version >= OLDEST) {
+/// Whether the schema is there and this build's; changes nothing.
+pub(super) fn look(config: &Config, options: &Options) -> Result<(), StoreError> {
+    let mut conn = Pg::connect(config, options.clock.clone())?;
+    supported(&mut conn)?;
+    if setting(&mut conn, MADE)? != "true" {
+        return Err(StoreError::Absent);
+    }
+    if migrate::missing(&mut conn, MIGRATIONS)?.is_empty() {
         return Ok(());
     }
     Err(StoreError::Migration(
-        "the server is older than PostgreSQL 15; upgrade it".into(),
+        "the database was made by an older build; start this build on it once".into(),
     ))
+}
+
+fn setting(conn: &mut Pg, sql: &str) -> Result<String, StoreError> {
+    let row = conn.query(sql, &[])?.into_iter().next();
+    Cells::new("pg_settings", row.unwrap_or_default()).text("setting")
+}
+
+fn supported(conn: &mut Pg) -> Result<(), StoreError> {
+    let version = setting(conn, VERSION)?;
+    if version
+        .parse::<u64>()
+        .map_or(true, |version| version < OLDEST)
+    {
+        return Err(StoreError::Migration(
+            "the server is older than PostgreSQL 15; upgrade it".into(),
+        ));
+    }
+    let encoding = setting(conn, ENCODING)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(StoreError::Migration(format!(
+        "the database's encoding is {encoding} and must be UTF8; make one with `CREATE DATABASE cardea ENCODING 'UTF8' TEMPLATE template0` and name that"
+    )))
 }
 
 fn whole(
