@@ -71,11 +71,20 @@ pub struct RotationAnswer {
 }
 
 /// The secrets of an agent that are accepted now and have no end yet, and those that have one.
-fn accepted(view: &View, agent: Id<kernel::Agent>, state: SecretState) -> Vec<&Arc<SecretCore>> {
+pub(super) fn accepted(
+    view: &View,
+    agent: Id<kernel::Agent>,
+    state: SecretState,
+) -> Vec<&Arc<SecretCore>> {
     let counts = |secret: &&Arc<SecretCore>| {
         secret.state == state && secret.not_after.is_none_or(|end| end > view.now)
     };
     view.org.secrets_of(agent.bytes()).filter(counts).collect()
+}
+
+/// A rotation is known by the secret it made.
+pub(super) const fn rotation_of(new: &SecretCore) -> Id<Rotation> {
+    Id::from_bytes(new.id.bytes())
 }
 
 impl Operation for Start {
@@ -168,9 +177,15 @@ fn may_rotate(cx: &Cx, view: &View, agent: &AgentCore) -> Result<()> {
         return Err(Error::state("the agent is revoked; register a new one"));
     }
     if !accepted(view, agent.id, SecretState::Retiring).is_empty() {
-        return Err(Error::state(
-            "rotation_in_progress: promote or cancel the open rotation first",
-        ));
+        let open = accepted(view, agent.id, SecretState::Active);
+        let open = open
+            .iter()
+            .map(|new| rotation_of(new).to_string())
+            .collect::<Vec<_>>();
+        return Err(Error::state(format!(
+            "rotation_in_progress: promote or cancel the open rotation first: {}",
+            open.join(", ")
+        )));
     }
     Ok(())
 }

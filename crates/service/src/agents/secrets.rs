@@ -1,9 +1,12 @@
 //! Lists an agent's secrets: which there are and how long each counts. Never the secret, nor its hash.
 
-use super::target;
+use super::{
+    rotation::{accepted, rotation_of},
+    target,
+};
 use crate::{Cx, Meta, Operation, Page, PageQuery, Result, Target};
 use domain::{Permission, SecretCore, SecretState};
-use kernel::{Id, Timestamp};
+use kernel::{Id, Rotation, Timestamp};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,10 +43,13 @@ pub struct SecretAnswer {
     /// When it stops being accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
+    /// The rotation that made it, while that is open: an older secret still works beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Id<Rotation>>,
 }
 
 impl SecretAnswer {
-    fn new(core: &SecretCore, now: Timestamp) -> Self {
+    fn new(core: &SecretCore, now: Timestamp, rotating: bool) -> Self {
         let over = core.not_after.is_some_and(|end| end <= now);
         Self {
             key_id: core.key_id.clone(),
@@ -54,6 +60,8 @@ impl SecretAnswer {
             },
             created_at: core.created_at,
             not_after: core.not_after,
+            rotation: (rotating && !over && core.state == SecretState::Active)
+                .then(|| rotation_of(core)),
         }
     }
 }
@@ -84,6 +92,7 @@ impl Operation for Secrets {
             total: input.total,
         };
         let (limit, after) = (page.limit()?, page.after(cx, &list)?);
+        let rotating = !accepted(view, input.id, SecretState::Retiring).is_empty();
         let mut all: Vec<_> = view.org.secrets_of(input.id.bytes()).collect();
         all.sort_unstable_by_key(|secret| secret.id);
         let total =
@@ -91,9 +100,12 @@ impl Operation for Secrets {
         let rest = all
             .into_iter()
             .filter(|secret| after.is_none_or(|after| secret.id.bytes() > after));
-        let read = rest
-            .take(limit + 1)
-            .map(|secret| (secret.id.bytes(), SecretAnswer::new(secret, view.now)));
+        let read = rest.take(limit + 1).map(|secret| {
+            (
+                secret.id.bytes(),
+                SecretAnswer::new(secret, view.now, rotating),
+            )
+        });
         Page::cut(cx, &list, limit, read.collect(), total)
     }
 }
