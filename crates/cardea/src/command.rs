@@ -70,7 +70,11 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match dispatch(&matches).await {
         Ok(code) => code,
         Err(failure) => {
-            complain(&failure.text);
+            if failure.machine {
+                let _gone = writeln!(stderr().lock(), "{}", failure.text);
+            } else {
+                complain(&failure.text);
+            }
             failure.exit
         }
     }

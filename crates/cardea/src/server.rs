@@ -140,7 +140,7 @@ impl Server {
                 None
             }
         };
-        let tasks = background(&platform);
+        let tasks = background(&platform, &instance.data);
         Ok(Self {
             address,
             instance,
@@ -207,21 +207,32 @@ fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics:
     }
 }
 
-fn background(platform: &Arc<Platform>) -> JoinSet<()> {
+fn background(platform: &Arc<Platform>, data: &Data) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(platform.node.clone().follow());
     tasks.spawn(checkpoint::run(platform.clone()));
     tasks.spawn(upkeep::run(platform.clone()));
-    tasks.spawn(flush(platform.clone()));
+    tasks.spawn(flush(platform.clone(), data.clone()));
     tasks
 }
 
-async fn flush(platform: Arc<Platform>) {
+async fn flush(platform: Arc<Platform>, data: Data) {
     let mut every = tokio::time::interval(FLUSH);
     loop {
         every.tick().await;
         flush_failures(&platform, platform.clock.now()).await;
         metrics::upkeep();
+        forget_setup(&platform, &data);
+    }
+}
+
+/// The set-up link works no more once an organization exists; what is left of it only misleads.
+fn forget_setup(platform: &Platform, data: &Data) {
+    let instance = platform.node.cells().instance();
+    if instance.organizations().next().is_some()
+        && let Err(error) = data.remove(data::SETUP_FILE)
+    {
+        tracing::warn!(%error, "the used set-up link is still in the data folder");
     }
 }
 

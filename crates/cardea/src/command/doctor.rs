@@ -12,14 +12,10 @@ use crate::{
 };
 use clap::ArgMatches;
 use egress::{Client, ClientOptions};
-use kernel::{
-    Clock, ExposeSecret,
-    ambient::{SystemClock, SystemEntropy},
-    limits,
-};
+use kernel::{Clock, ExposeSecret, ambient::SystemClock, limits};
 use serde_json::{Value, json};
 use service::sealing::Keyring;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use store::Store;
 
 /// A part, and what is wrong with it or how it is.
@@ -45,7 +41,7 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
         part("configuration", Ok("every field is known".into())),
         part("data folder", folder(&settings)),
     ];
-    match open(&settings).await {
+    match place::to_read(&settings).await {
         Ok(store) => {
             parts.push(part("database", schema(&store).await));
             parts.push(part("instance key", key(&settings, &store).await));
@@ -94,26 +90,14 @@ fn folder(settings: &Settings) -> Result<String, String> {
             settings.data.display()
         ));
     }
+    if settings.database_url.is_none() && !settings.data.join(DATABASE).is_file() {
+        return Ok(format!(
+            "{} is there and holds no database",
+            settings.data.display()
+        ));
+    }
     let data = Data::open(&settings.data).map_err(|error| error.to_string())?;
     Ok(data.path().display().to_string())
-}
-
-async fn open(settings: &Settings) -> Result<Store, String> {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let options = store::Options {
-        clock,
-        entropy,
-        connections: 1,
-    };
-    let (url, file) = (settings.database_url.clone(), settings.data.join(DATABASE));
-    let open = move || match url {
-        Some(url) => Store::postgres(url.expose_secret(), options),
-        None => Store::sqlite_to_read(&file, options),
-    };
-    let opened = tokio::task::spawn_blocking(open)
-        .await
-        .map_err(|error| error.to_string())?;
-    opened.map_err(|error| error.to_string())
 }
 
 async fn schema(store: &Store) -> Result<String, String> {

@@ -21,6 +21,8 @@ pub struct Failure {
     pub exit: u8,
     /// What happened and what to do.
     pub text: String,
+    /// Whether the text is for programs, and nothing of people's may stand before it.
+    pub machine: bool,
 }
 
 impl Failure {
@@ -29,6 +31,7 @@ impl Failure {
         Self {
             exit,
             text: text.to_string(),
+            machine: false,
         }
     }
     /// It was refused.

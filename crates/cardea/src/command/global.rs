@@ -18,6 +18,8 @@ pub struct Global {
     pub org: Option<String>,
     /// The API token.
     pub token: Option<SecretString>,
+    /// Where the token comes from, for whoever must correct it.
+    pub token_from: Option<String>,
     /// The form of answers.
     pub format: Format,
 }
@@ -66,13 +68,19 @@ impl Global {
     /// When the token's file cannot be read.
     pub fn read(matches: &ArgMatches) -> Result<Self, Failure> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let file = text("token-file");
+        let token = token(file.clone().map(PathBuf::from))?;
+        let token_from = token
+            .is_some()
+            .then(|| file.unwrap_or_else(|| "CARDEA_TOKEN".into()));
         Ok(Self {
+            token,
+            token_from,
             server: text("server")
                 .unwrap_or_else(|| SERVER.into())
                 .trim_end_matches('/')
                 .to_owned(),
             org: text("org"),
-            token: token(text("token-file").map(PathBuf::from))?,
             format: Format::named(&text("output").unwrap_or_default()),
         })
     }

@@ -43,6 +43,7 @@ pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u
         .clone()
         .ok_or_else(|| Failure::usage("name the organization with `--org` or set CARDEA_ORG"))?;
     let settings = place::settings(matches)?;
+    place::made_already(&settings).await?;
     let opened = Instance::open(place::opening(&settings), &place::default_url(&settings)).await;
     let instance = opened.map_err(|error| match error {
         OpenError::Data(DataError::Held(_)) => Failure::refused(format!(

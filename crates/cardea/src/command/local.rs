@@ -15,6 +15,7 @@ use crate::{
     local::{self, Prepared, Refusal, Request},
 };
 use clap::ArgMatches;
+use domain::name;
 
 /// Prepares an organization.
 ///
@@ -29,6 +30,9 @@ pub async fn init(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> 
         .get_one::<String>("owner")
         .cloned()
         .unwrap_or_default();
+    // A first instance keeps its public URL for good: nothing is made for a name that will be refused.
+    name::slug(&org).map_err(|error| Failure::refused(format!("`slug` {error}")))?;
+    name::email(&owner).map_err(|error| Failure::refused(format!("`email` {error}")))?;
     let (token, public_url) = (matches.get_flag("token"), settings.public_url.clone());
     answer(
         global,
@@ -51,6 +55,7 @@ pub async fn init(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> 
 /// Exit 3 when there is no such organization.
 pub async fn recover(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
     let settings = place::settings(matches)?;
+    place::made_already(&settings).await?;
     answer(
         global,
         perform(

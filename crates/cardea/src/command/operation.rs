@@ -271,15 +271,34 @@ pub fn refusal(global: &Global, answer: &Response) -> Failure {
     };
     if global.format == output::Format::Json {
         let value = serde_json::to_value(&problem).unwrap_or_default();
-        return Failure::new(exit, output::Format::Json.render(&value).trim_end());
+        let text = output::Format::Json.render(&value);
+        return Failure {
+            machine: true,
+            ..Failure::new(exit, text.trim_end())
+        };
     }
+    let said = match &global.token_from {
+        Some(from) if answer.status == 401 => {
+            format!(
+                "the API token in {from} is unknown, expired, revoked or not allowed from this address"
+            )
+        }
+        _ => problem.detail,
+    };
+    // The only field that is wrong is what the sentence before it says already.
+    let repeats = problem.errors.len() == 1
+        && problem
+            .errors
+            .iter()
+            .all(|field| said.contains(&field.field) && said.contains(&field.detail));
     let fields = problem
         .errors
         .iter()
+        .filter(|_| !repeats)
         .map(|field| format!("\n  `{}` {}", field.field, field.detail));
     let text = format!(
         "{} ({}){}\n  request {}",
-        problem.detail,
+        said,
         problem.code,
         fields.collect::<String>(),
         problem.request_id

@@ -1,13 +1,15 @@
 //! The flags that say which instance a command works on when no server is asked, and what they come to.
 
-use super::exit::Failure;
+use super::exit::{CONFLICT, Failure};
 use crate::{
     config::{LISTEN, Settings, Told},
+    data::DATABASE,
     instance::Opening,
 };
 use clap::{Arg, ArgMatches, Command, value_parser};
-use kernel::{SecretString, ambient};
+use kernel::{ExposeSecret, SecretString, ambient};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use store::{Store, StoreError};
 
 /// Adds the flags.
 pub fn flags(command: Command) -> Command {
@@ -99,6 +101,71 @@ pub fn opening(settings: &Settings) -> Opening {
         clock: Arc::new(ambient::SystemClock),
         entropy: Arc::new(ambient::SystemEntropy),
     }
+}
+
+/// Opens the database that is there, for reading alone. Makes nothing.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub async fn to_read(settings: &Settings) -> Result<Store, String> {
+    let (clock, entropy) = (
+        Arc::new(ambient::SystemClock),
+        Arc::new(ambient::SystemEntropy),
+    );
+    let options = store::Options {
+        clock,
+        entropy,
+        connections: 1,
+    };
+    let (url, file) = (settings.database_url.clone(), settings.data.join(DATABASE));
+    if url.is_none() && !file.is_file() {
+        return Err(none_there(settings));
+    }
+    let open = move || match url {
+        Some(url) => Store::postgres_to_read(url.expose_secret(), options),
+        None => Store::sqlite_to_read(&file, options),
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    opened
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())
+}
+
+/// Refuses a place where nothing was made yet, for commands that only change what is there.
+///
+/// # Errors
+/// Exit 3.
+pub async fn made_already(settings: &Settings) -> Result<(), Failure> {
+    let Some(url) = settings.database_url.clone() else {
+        let there = settings.data.join(DATABASE).is_file();
+        return there
+            .then_some(())
+            .ok_or_else(|| Failure::new(CONFLICT, none_there(settings)));
+    };
+    let options = store::Options {
+        clock: Arc::new(ambient::SystemClock),
+        entropy: Arc::new(ambient::SystemEntropy),
+        connections: 1,
+    };
+    let look = move || match Store::postgres_to_read(url.expose_secret(), options) {
+        Err(error @ StoreError::Absent) => Err(Failure::new(CONFLICT, error)),
+        // Whatever else is wrong is told when it is opened to be changed.
+        Err(_) => Ok(()),
+        Ok(store) => {
+            store.close();
+            Ok(())
+        }
+    };
+    tokio::task::spawn_blocking(look)
+        .await
+        .map_err(Failure::refused)?
+}
+
+fn none_there(settings: &Settings) -> String {
+    format!(
+        "there is no database in {}; name its folder with `--data`",
+        settings.data.display()
+    )
 }
 
 /// The public origin of a first start that names none.

@@ -43,7 +43,7 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     };
     let stop = Stop::listen()?;
     let server = Server::start(options).await.map_err(not_started)?;
-    output::print(&format!("cardea listens on {}\n", server.local_url()));
+    output::print(&format!("cardea listens on http://{}\n", server.address()));
     announce(&server).await?;
     stop.asked().await;
     tracing::info!("stopping");

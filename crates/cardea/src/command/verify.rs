@@ -8,26 +8,18 @@ use super::{
     output::{self, Format},
     place,
 };
-use crate::{
-    data::DATABASE,
-    verify::{Asked, Verified, verify},
-};
+use crate::verify::{Asked, Verified, verify};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use kernel::{ExposeSecret, ambient};
 use serde_json::{Value, json};
 use std::{
     fmt::Write as _,
     fs,
     io::BufReader,
     path::{Path, PathBuf},
-    sync::Arc,
 };
-use store::{
-    Store,
-    log::{
-        VerifierKey,
-        verify::{Claims, Finding, Kept, Report, export},
-    },
+use store::log::{
+    VerifierKey,
+    verify::{Claims, Finding, Kept, Report, export},
 };
 
 const UNREADABLE: u8 = 2;
@@ -163,31 +155,9 @@ fn export(path: &Path, asked: &Asked) -> Result<Verified, Failure> {
 async fn database(matches: &ArgMatches, asked: Asked) -> Result<Verified, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::new(UNREADABLE, error);
     let settings = place::settings(matches).map_err(|failure| Failure::new(USAGE, failure.text))?;
-    let (clock, entropy) = (
-        Arc::new(ambient::SystemClock),
-        Arc::new(ambient::SystemEntropy),
-    );
-    let options = store::Options {
-        clock,
-        entropy,
-        connections: 1,
-    };
-    let file = settings.data.join(DATABASE);
-    let url = settings.database_url;
-    if url.is_none() && !file.is_file() {
-        return Err(unreadable(&format!(
-            "there is no database in {}; name its folder with `--data`",
-            settings.data.display()
-        )));
-    }
-    let open = move || match url {
-        Some(url) => Store::postgres(url.expose_secret(), options),
-        None => Store::sqlite_to_read(&file, options),
-    };
-    let opened = tokio::task::spawn_blocking(open)
+    let store = place::to_read(&settings)
         .await
         .map_err(|error| unreadable(&error))?;
-    let store = opened.map_err(|error| unreadable(&error))?;
     let verified = verify(&store, asked).await;
     let _ended = tokio::task::spawn_blocking(move || store.close()).await;
     verified.map_err(|error| unreadable(&error))

@@ -171,7 +171,6 @@ async fn joserfc_refuses_a_token_that_has_ended() {
             Server::start(options).await.unwrap(),
             Engine::Sqlite,
             folder,
-            None,
         )
         .await,
     )

@@ -119,11 +119,11 @@ pub async fn world_at(engine: Engine, clock: Arc<dyn Clock>) -> Option<World> {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let options = Options {
         clock,
-        database_url: database_url.clone().map(SecretString::from),
+        database_url: database_url.map(SecretString::from),
         ..Options::new(folder.path())
     };
     let server = Server::start(options).await.unwrap();
-    Some(World::of(server, engine, folder, database_url).await)
+    Some(World::of(server, engine, folder).await)
 }
 
 /// Starts a run of five minutes, with more fields.

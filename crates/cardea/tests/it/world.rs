@@ -51,7 +51,6 @@ pub struct World {
     pub owner: Person,
     pub engine: Engine,
     pub folder: Arc<tempfile::TempDir>,
-    pub database_url: Option<String>,
 }
 
 /// A human with an API token.
@@ -134,16 +133,11 @@ impl World {
     async fn on(engine: Engine, database_url: Option<String>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let server = start_server(folder.path(), database_url.as_deref()).await;
-        Self::of(server, engine, folder, database_url).await
+        Self::of(server, engine, folder).await
     }
 
     /// Sets up `acme` on a server that runs already.
-    pub async fn of(
-        server: Server,
-        engine: Engine,
-        folder: Arc<tempfile::TempDir>,
-        database_url: Option<String>,
-    ) -> Self {
+    pub async fn of(server: Server, engine: Engine, folder: Arc<tempfile::TempDir>) -> Self {
         let done = service::setup::init(server.platform(), "acme", "owner@acme.example", true)
             .await
             .unwrap();
@@ -161,7 +155,6 @@ impl World {
             owner,
             engine,
             folder,
-            database_url,
         }
     }
 

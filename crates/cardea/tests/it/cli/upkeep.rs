@@ -129,6 +129,29 @@ fn doctor_looks_at_every_part_and_changes_nothing() {
 }
 
 #[test]
+fn a_folder_without_a_database_is_named_and_stays_as_it_is() {
+    let (_folder, place) = place();
+    let bad = ["init", "--org", "Not A Slug", "--owner", "o@acme.example"];
+    let said = place.run(&bad).with(1).err;
+    assert!(said.contains("`slug`") && !place.data.exists(), "{said}");
+    fs::create_dir(&place.data).unwrap();
+    for (command, code) in [
+        (&["recover-admin"][..], 3),
+        (&["keys", "list", "--org", "acme"], 3),
+        (&["keys", "rotate", "--org", "acme"], 3),
+        (&["audit", "verify"], 2),
+        (&["doctor"], 1),
+    ] {
+        let said = place.run(command).with(code).said();
+        let left = fs::read_dir(&place.data).unwrap().count();
+        assert!(
+            said.contains("there is no database in") && left == 0,
+            "{command:?} left {left}: {said}"
+        );
+    }
+}
+
+#[test]
 fn keys_are_listed_and_rotated_in_the_folder_and_on_a_server() {
     let office = Office::open();
     let kids = |listed: &Value| -> Vec<String> {
