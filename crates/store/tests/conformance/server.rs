@@ -226,3 +226,41 @@ async fn two_nodes_share_a_stream() {
     seqs.sort_unstable();
     assert_eq!(seqs, (1..=40).collect::<Vec<u64>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_makes_nothing_and_another_encoding_is_refused() {
+    let Some(world) = World::postgres() else {
+        return;
+    };
+    let options = Options {
+        clock: world.clock.clone(),
+        entropy: world.entropy.clone(),
+        connections: 1,
+    };
+    let fresh = Postgres::shared().database();
+    let absent = Store::postgres_to_read(&fresh, options.clone()).err();
+    assert_eq!(absent, Some(store::StoreError::Absent));
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(psql(&fresh, tables), "0\n");
+
+    let org = world.org();
+    world.revoke(org, 1).await;
+    let reader = Store::postgres_to_read(url(&world), options.clone()).unwrap();
+    assert_eq!(reader.heads(None).await, world.store.heads(None).await);
+    assert!(reader.operate(Vec::new()).await.is_err());
+    let (base, name) = fresh.rsplit_once('/').unwrap();
+    let narrow = format!("{name}_narrow");
+    psql(
+        &fresh,
+        &format!(
+            "CREATE DATABASE {narrow} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        ),
+    );
+    let refused = Store::postgres(&format!("{base}/{narrow}"), options).err();
+    let told = refused.map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        told.contains("SQL_ASCII") && told.contains("UTF8"),
+        "{told}"
+    );
+    psql(&fresh, &format!("DROP DATABASE {narrow}"));
+}

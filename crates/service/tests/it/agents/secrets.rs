@@ -23,6 +23,18 @@ async fn secrets_rotate_with_an_overlap_and_take_their_tokens_when_revoked() {
         .await
         .unwrap_err();
     assert!(second.code == Code::InvalidState && second.detail.contains("rotation_in_progress"));
+    assert!(second.detail.contains(rotation["id"].as_str().unwrap()));
+    let listed = world
+        .owner_calls("agents.secrets", json!({ "id": agent["id"] }))
+        .await
+        .unwrap();
+    let open: Vec<_> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|secret| secret.get("rotation"))
+        .collect();
+    assert_eq!(open, [&rotation["id"]], "{listed}");
     let by_id = json!({ "id": rotation["id"] });
     world
         .owner_calls("agents.promote_rotation", by_id.clone())
