@@ -281,6 +281,12 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(made.token.is_some() && made.setup_url.contains("/setup#cdu_"));
+        let left = server
+            .data()
+            .write_private(data::SETUP_FILE, "link")
+            .unwrap();
+        forget_setup(server.platform(), server.data());
+        assert!(!left.exists(), "its link works no more");
         let again = tokio::task::spawn_blocking(ask).await.unwrap().unwrap_err();
         assert_eq!(again.code, "already_exists");
 
