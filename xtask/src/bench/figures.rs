@@ -71,6 +71,10 @@ fn once(load: &Load, pid: Option<u32>, seconds: u32, connections: u32) -> Result
     let [requests, per_second, p50, p99, failed] = numbers.as_slice() else {
         bail!("wrk printed `{line}`")
     };
+    // Refusals are fast: a rate of them is no figure.
+    if *failed > requests / 100.0 {
+        bail!("{failed} of {requests} requests of `{}` failed", load.name);
+    }
     let spent = before.zip(after).map(|(before, after)| after - before);
     Ok(Figure {
         name: load.name.into(),

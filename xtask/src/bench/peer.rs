@@ -16,7 +16,7 @@ import Provider from 'oidc-provider';
 import { generateKeyPairSync } from 'node:crypto';
 const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
 const provider = new Provider('http://127.0.0.1:18110', {
-  clients: [{ client_id: 'app', client_secret: 'secretsecretsecretsecret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }],
+  clients: [{ client_id: 'app', client_secret: 'secretsecretsecretsecret', grant_types: ['client_credentials'], id_token_signed_response_alg: 'ES256', redirect_uris: [], response_types: [] }],
   jwks: { keys: [{ ...jwk, kid: 'k', alg: 'ES256', use: 'sig' }] },
   scopes: ['api:read'],
   features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true }, resourceIndicators: { enabled: true,
