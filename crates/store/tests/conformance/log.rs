@@ -29,6 +29,28 @@ fn run(n: u8, state: RunState) -> Run {
     }
 }
 
+/// A kill switch of the instance is in its stream alone: what was decided before it becomes durable in no other.
+pub async fn a_decision_older_than_the_instances_authority_is_refused(world: World) {
+    let org = world.org();
+    let decided = |instance| Record {
+        stream: org,
+        entry: world.entry("token.issued"),
+        decided_at: Some(store::Decided {
+            stream: 0,
+            instance,
+        }),
+        once: None,
+    };
+    world.store.record(decided(0)).await.unwrap();
+    world.revoke(Stream::INSTANCE, 1).await;
+    let moved = CommitError::AuthorityMoved {
+        stream: Stream::INSTANCE,
+        current: 1,
+    };
+    assert_eq!(world.store.record(decided(0)).await.unwrap_err(), moved);
+    assert_eq!(world.store.record(decided(1)).await.unwrap().seq, 2);
+}
+
 pub async fn a_decision_older_than_the_authority_is_refused(world: World) {
     let org = world.org();
     world.revoke(org, 1).await;

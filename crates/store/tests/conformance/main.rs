@@ -56,6 +56,7 @@ on_both! {
         a_burst_is_refused_beyond_the_bound
         decisions_on_the_instance_share_it_and_let_it_move;
     log: a_decision_older_than_the_authority_is_refused
+        a_decision_older_than_the_instances_authority_is_refused
         time_never_goes_back_and_hashes_chain
         heads_survive_a_restart
         rows_of_the_log_are_found
