@@ -2,6 +2,7 @@
 //! others, ended by a watchdog when nobody has used it for a minute. Every test gets a database of its own.
 //! Never touches a server that it did not start.
 
+mod cluster;
 mod server;
 
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+pub use cluster::{Cluster, Member};
 pub use server::programs;
 
 /// How long a shared server lives.

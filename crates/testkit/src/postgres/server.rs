@@ -103,7 +103,7 @@ fn start(folder: &Path, programs: &Path, limits: Limits) -> (Server, File) {
     );
 }
 
-fn tail(log: &str) -> String {
+pub(super) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines
         .iter()
@@ -220,7 +220,7 @@ pub(super) fn answers(server: &Server, programs: &Path) -> bool {
 }
 
 /// The words before a command of the server's, which refuses to run as root.
-fn owner() -> Vec<String> {
+pub(super) fn owner() -> Vec<String> {
     if output(Command::new("id").arg("-u")).trim() != "0" {
         return Vec::new();
     }
@@ -250,7 +250,7 @@ fn owner() -> Vec<String> {
     }
 }
 
-fn command(owner: &[String], program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(super) fn command(owner: &[String], program: impl AsRef<std::ffi::OsStr>) -> Command {
     let Some((first, rest)) = owner.split_first() else {
         return Command::new(program);
     };
@@ -260,11 +260,11 @@ fn command(owner: &[String], program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// A folder that the server's user can reach and whose path is short enough for a socket (107 bytes).
-fn nest() -> PathBuf {
+pub(super) fn nest() -> PathBuf {
     PathBuf::from("/tmp")
 }
 
-fn output(command: &mut Command) -> String {
+pub(super) fn output(command: &mut Command) -> String {
     let out = command
         .stdin(Stdio::null())
         .output()
@@ -277,7 +277,7 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(out.stdout).expect("a command's output is UTF-8")
 }
 
-fn open(path: &Path) -> File {
+pub(super) fn open(path: &Path) -> File {
     File::options()
         .create(true)
         .append(true)
