@@ -7,23 +7,59 @@ macro_rules! limits {
     ($($(#[doc = $doc:literal])* $name:ident: $ty:ty = $value:expr, $unit:literal;)*) => {
         $($(#[doc = $doc])* pub const $name: $ty = $value;)*
         /// Name, value and unit, and meaning of every limit, for the documentation.
-        pub fn table() -> Vec<(&'static str, String, &'static str)> {
-            vec![$((stringify!($name), format!("{} {}", Show::show(&$name), $unit), concat!($($doc),*).trim()),)*]
+        pub fn table() -> Vec<(String, String, &'static str)> {
+            let named = |name: &str| name.to_ascii_lowercase();
+            vec![$((named(stringify!($name)), format!("{} {}", Figure::figure($name), $unit), concat!($($doc),*).trim()),)*]
         }
     };
 }
 
-trait Show {
-    fn show(&self) -> String;
+/// A limit as a refusal quotes it: the name in the table, in lower case, and the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name.
+    pub name: String,
+    /// Its value, in the unit of the table.
+    pub value: u64,
 }
-impl Show for usize {
-    fn show(&self) -> String {
-        self.to_string()
+
+impl Limit {
+    /// A limit of the table by its constant's name, which [`crate::limit!`] takes care of, or one that is set
+    /// for an organization.
+    pub fn new(name: &str, value: impl Figure) -> Self {
+        Self {
+            name: name.to_ascii_lowercase(),
+            value: value.figure(),
+        }
     }
 }
-impl Show for Micros {
-    fn show(&self) -> String {
-        self.as_seconds().to_string()
+
+/// A limit of the table, to be quoted: `limit!(BODY_BYTES)`.
+#[macro_export]
+macro_rules! limit {
+    ($name:ident) => {
+        $crate::limits::Limit::new(stringify!($name), $crate::limits::$name)
+    };
+}
+
+/// What a limit's value is as a number: a count, or whole seconds.
+pub trait Figure {
+    /// The number.
+    fn figure(self) -> u64;
+}
+impl Figure for usize {
+    fn figure(self) -> u64 {
+        u64::try_from(self).unwrap_or(u64::MAX)
+    }
+}
+impl Figure for u64 {
+    fn figure(self) -> u64 {
+        self
+    }
+}
+impl Figure for Micros {
+    fn figure(self) -> u64 {
+        self.as_seconds().unsigned_abs()
     }
 }
 
@@ -94,6 +130,8 @@ limits! {
     STALENESS: Micros = Micros::seconds(2), "seconds";
     /// Commands that may wait for one organization.
     QUEUE_PER_ORG: usize = 4_096, "commands";
+    /// Commands that may wait for all organizations together; those that take authority away are not counted.
+    QUEUE_TOTAL: usize = 32_768, "commands";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 3, "attempts";
 }

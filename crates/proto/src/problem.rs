@@ -18,6 +18,15 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// The limit that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReachedLimit {
+    /// Its name in the documentation's table, or the organization's quota.
+    pub name: String,
+    /// Its value, in the unit of the table.
+    pub value: u64,
+}
+
 /// A refusal as the management API answers it (RFC 9457 section 3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -35,6 +44,9 @@ pub struct Problem {
     /// The fields that were wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The limit that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<ReachedLimit>,
     /// The request, to be quoted to the operator.
     pub request_id: String,
 }
@@ -54,7 +66,18 @@ impl Problem {
             detail: detail.into(),
             code: code.as_str().into(),
             errors,
+            limit: None,
             request_id: request_id.into(),
         }
+    }
+
+    /// The same problem with the limit that was reached.
+    #[must_use]
+    pub fn at(mut self, limit: Option<&kernel::limits::Limit>) -> Self {
+        self.limit = limit.map(|limit| ReachedLimit {
+            name: limit.name.clone(),
+            value: limit.value,
+        });
+        self
     }
 }

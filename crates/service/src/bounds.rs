@@ -2,7 +2,7 @@
 //! permission.
 
 use crate::{Error, Result};
-use kernel::limits;
+use kernel::{limit, limits};
 
 /// Refuses free text beyond the limit.
 ///
@@ -15,7 +15,8 @@ pub(crate) fn text(field: &str, text: &str) -> Result<()> {
     Err(Error::invalid(
         field,
         format!("must have at most {} characters", limits::TEXT_CHARS),
-    ))
+    )
+    .at(limit!(TEXT_CHARS)))
 }
 
 /// A display name as given, trimmed, and the form by which it is unique.

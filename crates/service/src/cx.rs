@@ -1,13 +1,13 @@
 //! The context of one call: who calls from where, one view, and the only way to write: `commit` with an entry.
 
-use crate::{Act, Caller, Error, Platform, Result, audit, sealing};
+use crate::{Act, Caller, Error, Meta, Platform, Result, audit, sealing};
 use authz::Access;
 use domain::{Permission, Stream};
 use kernel::{Code, Id, limits};
 use live::View;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{net::IpAddr, sync::Arc};
-use store::{CommitError, Idempotency, Plan, Prepared, Refusal, Tx};
+use store::{CommitError, Idempotency, Plan, Prepared, Priority, Refusal, Tx};
 
 /// Where a request comes from. What the client says of itself is sealed in entries and believed nowhere.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +57,7 @@ pub struct Cx {
     caller: Option<Caller>,
     view: Option<View>,
     operation: &'static str,
+    priority: Priority,
     access: Access,
 }
 
@@ -80,6 +81,7 @@ impl Cx {
             caller: None,
             view: None,
             operation: "",
+            priority: Priority::Usual,
             access: Access::None,
         }
     }
@@ -99,6 +101,7 @@ impl Cx {
             caller,
             view,
             operation: "",
+            priority: Priority::Usual,
             access: Access::None,
         }
     }
@@ -163,8 +166,11 @@ impl Cx {
         .await
     }
 
-    pub(crate) fn set_operation(&mut self, name: &'static str) {
-        self.operation = name;
+    pub(crate) fn set_operation(&mut self, meta: &Meta) {
+        self.operation = meta.name;
+        if meta.urgent {
+            self.priority = Priority::Urgent;
+        }
     }
     pub(crate) fn set_access(&mut self, access: Access) {
         self.access = access;
@@ -300,6 +306,7 @@ impl Cx {
             instance_at,
             idempotency: self.idempotency(scope),
             dry_run: self.envelope.dry_run,
+            priority: self.priority,
         }
     }
 

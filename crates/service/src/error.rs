@@ -2,7 +2,7 @@
 //! remedy, and the fields that were wrong. What went wrong inside stays in the log.
 
 use crate::redact::redact;
-use kernel::Code;
+use kernel::{Code, limit, limits::Limit};
 use proto::problem::FieldError;
 use std::borrow::Cow;
 
@@ -16,6 +16,8 @@ pub struct Error {
     pub detail: Cow<'static, str>,
     /// The fields that were wrong.
     pub errors: Vec<FieldError>,
+    /// The limit that was reached.
+    pub limit: Option<Limit>,
     /// Set when the decision was made on something that moved meanwhile: decide again.
     pub(crate) moved: bool,
 }
@@ -36,8 +38,15 @@ impl Error {
             code,
             detail,
             errors: Vec::new(),
+            limit: None,
             moved: false,
         }
+    }
+    /// The same refusal, quoting the limit that was reached.
+    #[must_use]
+    pub fn at(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
     }
     /// One field holds something that cannot be.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
@@ -60,6 +69,7 @@ impl Error {
             code: Code::InvalidInput,
             detail: summary.into(),
             errors: vec![error],
+            limit: None,
             moved: false,
         }
     }
@@ -91,6 +101,16 @@ impl Error {
             "something failed inside; quote the request id to the operator",
         )
     }
+    /// Too many requests of this organization wait.
+    fn busy() -> Self {
+        let detail = "too many requests of this organization are waiting; send fewer at once";
+        Self::new(Code::OrganizationBusy, detail).at(limit!(QUEUE_PER_ORG))
+    }
+    /// Too many requests of everybody wait.
+    fn overloaded() -> Self {
+        let detail = "too many requests are waiting; try again shortly";
+        Self::new(Code::Overloaded, detail)
+    }
     pub(crate) fn moved() -> Self {
         let detail = "what this was decided on changed meanwhile; send the request again";
         Self {
@@ -115,6 +135,7 @@ impl From<store::Refusal> for Error {
             code: refusal.code,
             detail: refusal.detail.into(),
             errors,
+            limit: refusal.limit,
             moved: false,
         }
     }
@@ -122,7 +143,11 @@ impl From<store::Refusal> for Error {
 
 impl From<store::StoreError> for Error {
     fn from(cause: store::StoreError) -> Self {
-        tracing::error!(%cause, "the database did not answer");
+        match cause {
+            store::StoreError::Busy => return Self::busy(),
+            store::StoreError::Overloaded => return Self::overloaded(),
+            _ => tracing::error!(%cause, "the database did not answer"),
+        }
         Self::new(
             Code::StorageUnavailable,
             "the database did not answer; try again shortly",
@@ -145,10 +170,8 @@ impl From<store::CommitError> for Error {
                 Code::IdempotencyMismatch,
                 "this `Idempotency-Key` was used with another request; choose a new one",
             ),
-            C::Overloaded => Self::new(
-                Code::Overloaded,
-                "too many requests are waiting; try again shortly",
-            ),
+            C::Busy => Self::busy(),
+            C::Overloaded => Self::overloaded(),
             C::Unavailable(cause) => cause.into(),
         }
     }

@@ -97,6 +97,8 @@ pub struct Meta {
     pub sudo: bool,
     /// The type of the entry that records the answer of a read, where reading is itself recorded.
     pub records: Option<&'static str>,
+    /// Whether it takes authority away: then it goes before everything else and has room of its own (AUD-9).
+    pub urgent: bool,
 }
 
 impl Meta {
@@ -113,6 +115,7 @@ impl Meta {
             status: 200,
             sudo: false,
             records: None,
+            urgent: false,
         }
     }
     /// A write at this path.

@@ -3,7 +3,7 @@
 
 use crate::{Cx, Error, Result};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64URL};
-use kernel::limits;
+use kernel::{limit, limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,8 @@ impl PageQuery {
             _ => Err(Error::invalid(
                 "limit",
                 format!("must be within 1 and {}", limits::PAGE_MAX),
-            )),
+            )
+            .at(limit!(PAGE_MAX))),
         }
     }
     /// The key after which to read.

@@ -10,7 +10,7 @@ use kernel::{Code, limits};
 use serde_json::Value;
 
 pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answer> {
-    cx.set_operation(O::META.name);
+    cx.set_operation(&O::META);
     cx.envelope.body_digest = crate::sealing::sha256(input.to_string().as_bytes());
     let input: O::Input = parse_input(input)?;
     for _ in 0..limits::DECIDE_ATTEMPTS {

@@ -68,3 +68,22 @@ registry! {
     crate::log::ProveInclusion,
     crate::log::ProveConsistency,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aud_9_whatever_takes_authority_away_is_urgent_and_nothing_else_is() {
+        let takes = |name: &str| {
+            let verb = name.split('.').next_back().unwrap_or_default();
+            ["suspend", "revoke", "deactivate", "terminate"].contains(&verb)
+                || (name.contains("kill") && !name.ends_with("list"))
+                || verb == "revoke_secret"
+        };
+        for operation in OPERATIONS {
+            let meta = operation.meta();
+            assert_eq!(meta.urgent, takes(meta.name), "{}", meta.name);
+        }
+    }
+}

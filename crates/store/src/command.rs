@@ -1,7 +1,7 @@
 //! A governed command on its way to a database thread: the plan it was decided under, the closure that writes,
 //! and what comes back. The closure may run more than once; its answer is sent only after the commit.
 
-use crate::{CommitError, Head, Refusal, StoreError, tx::Tx};
+use crate::{CommitError, Head, Priority, Refusal, StoreError, tx::Tx};
 use domain::{Change, Stream};
 use kernel::{Event, Id, Timestamp};
 use tokio::sync::oneshot;
@@ -34,6 +34,8 @@ pub struct Plan {
     pub idempotency: Option<Idempotency>,
     /// Whether everything is rolled back after the closure ran.
     pub dry_run: bool,
+    /// When its turn comes.
+    pub priority: Priority,
 }
 
 impl Plan {
@@ -45,6 +47,7 @@ impl Plan {
             instance_at: None,
             idempotency: None,
             dry_run: false,
+            priority: Priority::Usual,
         }
     }
 
@@ -52,6 +55,13 @@ impl Plan {
     #[must_use]
     pub fn decided_at(mut self, stream: Stream, authority_rev: u64) -> Self {
         self.decided_at.push((stream, authority_rev));
+        self
+    }
+
+    /// The same plan, taken before others and out of reserved room: for what takes authority away.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.priority = Priority::Urgent;
         self
     }
 

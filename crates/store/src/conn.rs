@@ -1,7 +1,9 @@
 //! What both engines are to the rest of this crate: statements with `$1` parameters, and a place where closures
 //! run in a transaction. Everything above this file is written once.
 
-use crate::{StoreError, command::Command, record::Waiting, value::Param, value::Row};
+use crate::{
+    Load, Priority, StoreError, command::Command, record::Waiting, value::Param, value::Row,
+};
 use domain::Stream;
 use tokio::sync::oneshot;
 
@@ -43,6 +45,22 @@ impl Role {
             Self::Node | Self::Appender | Self::Owner => Stream::INSTANCE,
         }
     }
+
+    /// A node that cannot read the heads in time stops permitting: its reads come first.
+    pub(crate) const fn reads_at(self) -> Priority {
+        match self {
+            Self::Node => Priority::Urgent,
+            _ => Priority::Usual,
+        }
+    }
+
+    /// Nobody waits for what a node writes by itself: times of use, sweeps, checkpoints.
+    pub(crate) const fn writes_at(self) -> Priority {
+        match self {
+            Self::Owner => Priority::Usual,
+            _ => Priority::Bulk,
+        }
+    }
 }
 
 /// A closure on its way to a database thread. It runs at most once; its answer is sent after the transaction.
@@ -58,6 +76,8 @@ pub(crate) trait Backend: Send + Sync {
     fn record(&self, waiting: Waiting) -> Result<(), StoreError>;
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
+    /// How much waits in each queue.
+    fn load(&self) -> Vec<Load>;
     /// Runs what waits, then ends the threads.
     fn close(&self);
 }

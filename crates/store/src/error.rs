@@ -1,7 +1,7 @@
 //! What can go wrong between a closure and the disk, and what a caller is told of it.
 //! No variant carries a statement's parameters: they may be secrets.
 
-use kernel::Code;
+use kernel::{Code, limits::Limit};
 
 /// The database, or what it holds, is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum StoreError {
     #[error("the transaction was in another's way: {0}")]
     Contended(String),
     /// Too many requests of the same organization wait already. Try again later.
+    #[error("too many requests of this organization wait for the database; try again later")]
+    Busy,
+    /// Too many requests of everybody wait already. Try again later.
     #[error("too many requests wait for the database; try again later")]
     Overloaded,
     /// A read took longer than a reading transaction may. Ask for less at a time.
@@ -67,6 +70,8 @@ pub struct Refusal {
     pub field: Option<String>,
     /// What is wrong and what to do about it.
     pub detail: String,
+    /// The limit that was reached.
+    pub limit: Option<Limit>,
 }
 
 const ALREADY_USED: &str = "it was used before and works once only";
@@ -78,6 +83,7 @@ impl Refusal {
             code,
             field: None,
             detail: detail.into(),
+            limit: None,
         }
     }
 
@@ -86,6 +92,15 @@ impl Refusal {
     pub fn on(self, field: impl Into<String>) -> Self {
         Self {
             field: Some(field.into()),
+            ..self
+        }
+    }
+
+    /// The same refusal, quoting the limit that was reached.
+    #[must_use]
+    pub fn at(self, limit: Limit) -> Self {
+        Self {
+            limit: Some(limit),
             ..self
         }
     }
@@ -109,6 +124,7 @@ impl From<StoreError> for Refusal {
             StoreError::Lost(_) | StoreError::Contended(_) | StoreError::TooLong => {
                 Code::StorageUnavailable
             }
+            StoreError::Busy => Code::OrganizationBusy,
             StoreError::Overloaded => Code::Overloaded,
             StoreError::Value(_) => Code::InvalidInput,
             _ => Code::Internal,
@@ -144,6 +160,9 @@ pub enum CommitError {
     #[error("the idempotency key was used with another body; take a new key")]
     IdempotencyMismatch,
     /// Too many commands of this organization wait.
+    #[error("too many commands of this organization wait; try again later")]
+    Busy,
+    /// Too many commands of everybody wait.
     #[error("too many commands wait; try again later")]
     Overloaded,
     /// The database failed; nothing was written, or it is not known.
@@ -154,6 +173,7 @@ pub enum CommitError {
 impl From<StoreError> for CommitError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Busy => Self::Busy,
             StoreError::Overloaded => Self::Overloaded,
             other => Self::Unavailable(other),
         }

@@ -2,8 +2,8 @@
 //! blocks the caller's thread except `sqlite`, `postgres` and `close`.
 
 use crate::{
-    CommitError, Committed, Engine, Head, Operational, Plan, Prepared, Reader, Record, Recorded,
-    Refusal, StoreError,
+    CommitError, Committed, Engine, Head, Load, Operational, Plan, Prepared, Reader, Record,
+    Recorded, Refusal, StoreError,
     command::Pending,
     conn::{Backend, Conn, Role, Task},
     events::{self, CheckpointRow},
@@ -87,6 +87,11 @@ impl Store {
     pub fn postgres_to_read(url: &str, options: Options) -> Result<Self, StoreError> {
         let backend = Arc::new(postgres::Postgres::open_to_read(url, &options)?);
         Ok(Self { backend })
+    }
+
+    /// How much waits in each queue.
+    pub fn load(&self) -> Vec<Load> {
+        self.backend.load()
     }
 
     /// Which database is underneath.

@@ -40,7 +40,8 @@ pub(crate) fn problem(error: &Error, request_id: &str) -> Response {
         error.detail.clone(),
         error.errors.clone(),
         request_id,
-    );
+    )
+    .at(error.limit.as_ref());
     let mut response = json(error.code.status(), &body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

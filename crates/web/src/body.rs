@@ -4,7 +4,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kernel::{Code, limits};
+use kernel::{
+    Code,
+    limits::{self, Limit},
+};
 use service::{Error, Result};
 use std::time::Duration;
 
@@ -13,18 +16,20 @@ pub(crate) const fn patience() -> Duration {
     Duration::from_secs(limits::PATIENCE.as_seconds().unsigned_abs())
 }
 
-/// The whole body, at most `limit` bytes.
+/// The whole body, at most so many bytes.
 ///
 /// # Errors
 /// `body_too_large`; `malformed_body` when it breaks off or takes too long.
-pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes> {
+pub(crate) async fn read(body: Body, limit: Limit) -> Result<Bytes> {
     let broken = |text| Error::new(Code::MalformedBody, text);
-    match tokio::time::timeout(patience(), Limited::new(body, limit).collect()).await {
+    let most = usize::try_from(limit.value).unwrap_or(usize::MAX);
+    match tokio::time::timeout(patience(), Limited::new(body, most).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::new(
             Code::BodyTooLarge,
-            format!("the body may have at most {limit} bytes"),
-        )),
+            format!("the body may have at most {} bytes", limit.value),
+        )
+        .at(limit)),
         Ok(Err(_)) => Err(broken("the body broke off; send it whole")),
         Err(_) => Err(broken("the body took too long to arrive; send it at once")),
     }
@@ -77,9 +82,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused() {
-        assert_eq!(read(Body::from("12345"), 5).await.unwrap(), "12345");
+        let five = || Limit::new("five", 5usize);
+        assert_eq!(read(Body::from("12345"), five()).await.unwrap(), "12345");
         assert_eq!(
-            read(Body::from("123456"), 5).await.unwrap_err().code,
+            read(Body::from("123456"), five()).await.unwrap_err().code,
             Code::BodyTooLarge
         );
     }

@@ -17,7 +17,7 @@ use axum::{
 };
 use http::{HeaderValue, header};
 use http_body_util::Full;
-use kernel::{Code, limits};
+use kernel::{Code, limit};
 use mcp::{McpService, Session};
 use service::{Error, Result};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ async fn call(
         view,
         peer: arrival.peer.clone(),
     });
-    let sent = body::read(sent, limits::BODY_BYTES).await?;
+    let sent = body::read(sent, limit!(BODY_BYTES)).await?;
     let request = http::Request::from_parts(parts, Full::new(sent));
     let mut response = tools.handle(request).await.map(Body::new);
     response

@@ -90,13 +90,17 @@ fn the_table_of_error_codes() {
 
 #[test]
 fn the_table_of_limits() {
-    let row = |(_, value, meaning): (&str, String, &str)| {
-        [meaning.trim_end_matches('.').to_owned(), value]
+    let row = |(name, value, meaning): (String, String, &str)| {
+        let meaning = meaning.trim_end_matches('.').to_owned();
+        [format!("`{name}`"), value, meaning]
     };
     holds(
         "api.md",
         "limits",
-        &table(["limit", "value"], limits::table().into_iter().map(row)),
+        &table(
+            ["limit", "value", "meaning"],
+            limits::table().into_iter().map(row),
+        ),
     );
 }
 

@@ -6,7 +6,7 @@ use crate::{
     operation::{Meta, Method, Operation, Target},
 };
 use domain::{Held, Permission, Permissions, Role, RoleCore, Scope, ScopePattern};
-use kernel::limits;
+use kernel::{limit, limits};
 use live::View;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -104,7 +104,8 @@ fn scopes(view: &View, mut wanted: Vec<ScopePattern>) -> Result<Vec<ScopePattern
         return Err(Error::invalid(
             "scopes",
             format!("must hold at most {} scopes", limits::SCOPES),
-        ));
+        )
+        .at(limit!(SCOPES)));
     }
     let declared = |scope: &Scope| {
         view.org

@@ -15,7 +15,7 @@ use domain::{
     Agent, AgentCore, AgentState, AuthMethod, GrantId, Holder, Owner, Permission, Principal,
     Secret, Stream, SubjectKey, name, trust::TrustEvent,
 };
-use kernel::{Code, Connection, Id, Micros, User, limits};
+use kernel::{Code, Connection, Id, Micros, User, limit, limits};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -228,7 +228,7 @@ fn within_quota(view: &View, owner: Id<User>) -> Result<()> {
         "this owner registered {} agents within a day; try again tomorrow",
         limits::AGENTS_PER_OWNER_DAY
     );
-    Err(Error::new(Code::LimitReached, text))
+    Err(Error::new(Code::LimitReached, text).at(limit!(AGENTS_PER_OWNER_DAY)))
 }
 
 /// The least identifier that could have been made then: its first six bytes are the time in milliseconds.

@@ -2,7 +2,7 @@
 //! is nobody's business here.
 
 use crate::{Error, Result};
-use kernel::limits;
+use kernel::{limit, limits};
 
 /// Free text such as a purpose or a reason: at most 2,000 characters, without NUL.
 ///
@@ -12,7 +12,7 @@ pub(crate) fn free(field: &str, text: Option<&str>) -> Result<()> {
     let text = text.unwrap_or_default();
     if text.chars().count() > limits::TEXT_CHARS {
         let detail = format!("must have at most {} characters", limits::TEXT_CHARS);
-        return Err(Error::invalid(field, detail));
+        return Err(Error::invalid(field, detail).at(limit!(TEXT_CHARS)));
     }
     if text.contains('\0') {
         return Err(Error::invalid(field, "must not hold a NUL character"));
@@ -32,7 +32,7 @@ pub(crate) fn label(field: &str, text: Option<&str>) -> Result<()> {
             "must be 1 to {} printable characters, or be left out",
             limits::NAME_CHARS
         );
-        return Err(Error::invalid(field, detail));
+        return Err(Error::invalid(field, detail).at(limit!(NAME_CHARS)));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result, agents::text};
 use domain::{Class, Label, Scope};
-use kernel::limits;
+use kernel::{limit, limits};
 use std::collections::BTreeMap;
 
 /// Scopes, sorted, each once.
@@ -14,7 +14,8 @@ pub(super) fn scopes(texts: &[String]) -> Result<Vec<Scope>> {
         return Err(Error::invalid(
             "scopes",
             format!("must hold at most {} scopes", limits::SCOPES),
-        ));
+        )
+        .at(limit!(SCOPES)));
     }
     let read = texts.iter().enumerate().map(|(n, text)| {
         Scope::parse(text)
@@ -44,7 +45,8 @@ pub(super) fn operations(operations: &BTreeMap<String, Class>) -> Result<()> {
         return Err(Error::invalid(
             "operations",
             format!("must hold at most {} operations", limits::SCOPES),
-        ));
+        )
+        .at(limit!(SCOPES)));
     }
     operations.keys().try_for_each(|name| {
         let shown: String = name.chars().take(64).collect();

@@ -51,6 +51,7 @@ impl Operation for DeactivateUser {
         summary: "End a person's membership with their roles and API tokens",
         tool: Some("deactivate-user"),
         command: "user deactivate",
+        urgent: true,
         ..Meta::write(
             "users.deactivate",
             Method::Post,

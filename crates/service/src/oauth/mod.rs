@@ -34,6 +34,8 @@ pub struct OAuthError {
     pub name: ErrorName,
     /// What happened and what to do.
     pub description: Cow<'static, str>,
+    /// Whether it is this organization alone that asks too often: 429 on the wire.
+    pub too_many: bool,
     pub(crate) moved: bool,
 }
 
@@ -44,6 +46,7 @@ impl OAuthError {
         Self {
             name,
             description: redact(&description).map_or(description, Cow::Owned),
+            too_many: false,
             moved: false,
         }
     }
@@ -64,7 +67,8 @@ impl From<crate::Error> for OAuthError {
             | C::StaleState
             | C::StorageUnavailable
             | C::ConcurrentChange
-            | C::OrganizationBusy => ErrorName::TemporarilyUnavailable,
+            | C::OrganizationBusy
+            | C::LimitReached => ErrorName::TemporarilyUnavailable,
             C::Unauthenticated | C::NotFound => ErrorName::InvalidClient,
             C::PermissionDenied => ErrorName::AccessDenied,
             _ => ErrorName::InvalidRequest,
@@ -72,6 +76,7 @@ impl From<crate::Error> for OAuthError {
         Self {
             name,
             description: error.detail,
+            too_many: error.code.status() == 429,
             moved: error.moved,
         }
     }

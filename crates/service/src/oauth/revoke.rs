@@ -63,7 +63,7 @@ pub async fn revoke(
     let entry = audit::prepare(platform, stream, None, peer, act).await?;
     platform
         .node
-        .commit(Plan::new(stream), move |tx| {
+        .commit(Plan::new(stream).urgent(), move |tx| {
             tx.put(stream, &revocation)?;
             tx.entry(stream, entry.clone())
         })

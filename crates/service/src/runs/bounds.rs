@@ -3,7 +3,7 @@
 
 use crate::{Error, Result};
 use domain::{AgentCore, GrantId, Initiator, Lineage, RunCore, RunState, Scope, ScopeGrant};
-use kernel::{Id, Micros, Timestamp, limits};
+use kernel::{Id, Micros, Timestamp, limit, limits};
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(crate) fn within(wanted: Wanted<'_>) -> Result<RunCore> {
             "lies at the greatest depth ({}); start from a run nearer to the root",
             limits::RUN_DEPTH
         );
-        return Err(Error::invalid("parent", text));
+        return Err(Error::invalid("parent", text).at(limit!(RUN_DEPTH)));
     }
     let lease_until = lease(&wanted)?;
     Ok(RunCore {

@@ -39,6 +39,7 @@ impl Operation for Terminate {
         summary: "Stop a run with everything it started",
         tool: Some("terminate-run"),
         command: "run terminate",
+        urgent: true,
         ..Meta::write(
             "runs.terminate",
             Method::Post,

@@ -52,6 +52,7 @@ impl Operation for RevokeToken {
         summary: "Revoke an API token with every run and token below it",
         tool: Some("revoke-api-token"),
         command: "token revoke",
+        urgent: true,
         ..Meta::write(
             "tokens.revoke",
             Method::Post,

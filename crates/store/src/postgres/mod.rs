@@ -9,7 +9,7 @@ mod schema;
 mod session;
 
 use crate::{
-    Engine, Options, StoreError,
+    Engine, Load, Options, Priority, StoreError,
     command::Command,
     conn::{Backend, Role, Work},
     lanes::{Lane, Lanes},
@@ -61,16 +61,23 @@ impl Postgres {
         });
         migrated.join().map_err(|_| StoreError::Panicked)??;
         let store = Self {
-            jobs: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
-            records: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            jobs: Arc::new(Lanes::new("pool", limits::QUEUE_PER_ORG)),
+            records: Arc::new(Lanes::new("append", limits::QUEUE_PER_ORG)),
             threads: Mutex::default(),
             changes,
         };
         let session = || Session::new(config.clone(), options.clock.clone());
         for _ in 0..options.connections.max(1) {
             let (session, jobs) = (session(), store.jobs.clone());
-            store.spawn("store-pool", move || pool::run(session, &jobs))?;
+            store.spawn("store-pool", move || {
+                pool::run(session, || jobs.take(1), &jobs)
+            })?;
         }
+        // However long the others are busy, taking authority away finds a connection (AUD-9).
+        let (first, jobs) = (session(), store.jobs.clone());
+        store.spawn("store-urgent", move || {
+            pool::run(first, || jobs.take_urgent(1), &jobs)
+        })?;
         if changes {
             let (session, records) = (session(), store.records.clone());
             store.spawn("store-appender", move || appender::run(session, &records))?;
@@ -100,8 +107,12 @@ impl Postgres {
     }
 
     fn work(&self, role: Role, mode: Mode, work: Box<dyn Work>) -> Result<(), StoreError> {
-        self.jobs
-            .push(Lane::Shared(role.lane()), Job::Work(role, mode, work))
+        let priority = match mode {
+            Mode::Read => role.reads_at(),
+            Mode::Write => role.writes_at(),
+        };
+        let lane = Lane::shared(role.lane(), priority);
+        self.jobs.push(lane, Job::Work(role, mode, work))
     }
 }
 
@@ -128,12 +139,13 @@ impl Backend for Postgres {
     /// Commits of one stream wait for its head anyhow: they take one connection at a time.
     fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
         self.may_change()?;
-        let lane = Lane::Single(command.plan().scope);
+        let plan = command.plan();
+        let lane = Lane::single(plan.scope, plan.priority);
         self.jobs.push(lane, Job::Command(command))
     }
 
     fn record(&self, waiting: Waiting) -> Result<(), StoreError> {
-        let lane = Lane::Shared(waiting.record.stream);
+        let lane = Lane::shared(waiting.record.stream, Priority::Usual);
         self.records.push(lane, waiting)
     }
 
@@ -144,6 +156,10 @@ impl Backend for Postgres {
 
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
         self.work(role, Mode::Read, work)
+    }
+
+    fn load(&self) -> Vec<Load> {
+        vec![self.jobs.load(), self.records.load()]
     }
 
     fn close(&self) {

@@ -24,8 +24,12 @@ pub(super) enum Job {
 }
 
 /// Serves the queue until it is closed and empty.
-pub(super) fn run(mut session: Session, jobs: &Lanes<Job>) {
-    while let Some(taken) = jobs.take(1) {
+pub(super) fn run(
+    mut session: Session,
+    take: impl Fn() -> Option<Vec<(Lane, Job)>>,
+    jobs: &Lanes<Job>,
+) {
+    while let Some(taken) = take() {
         for (lane, job) in taken {
             let _free = Free(jobs, lane);
             match job {

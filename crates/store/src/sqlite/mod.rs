@@ -7,7 +7,7 @@ mod reader;
 mod writer;
 
 use crate::{
-    Engine, Options, StoreError,
+    Engine, Load, Options, Priority, StoreError,
     command::Command,
     conn::{Backend, Role, Work},
     lanes::{Lane, Lanes},
@@ -54,8 +54,8 @@ impl Sqlite {
         migrate(&mut writer, options)?;
         let store = Self {
             path: path.to_owned(),
-            writes: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
-            reads: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
+            reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
             threads: Mutex::default(),
             changes: true,
@@ -83,8 +83,8 @@ impl Sqlite {
         conn.limit_reads(options.clock.clone())?;
         let store = Self {
             path: path.to_owned(),
-            writes: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
-            reads: Arc::new(Lanes::new(limits::QUEUE_PER_ORG)),
+            writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
+            reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
             threads: Mutex::default(),
             changes: false,
@@ -128,21 +128,28 @@ impl Backend for Sqlite {
     }
 
     fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
-        let lane = Lane::Shared(command.plan().scope);
+        let plan = command.plan();
+        let lane = Lane::shared(plan.scope, plan.priority);
         self.writes.push(lane, Job::Command(command))
     }
 
     fn record(&self, waiting: Waiting) -> Result<(), StoreError> {
-        let lane = Lane::Shared(waiting.record.stream);
+        let lane = Lane::shared(waiting.record.stream, Priority::Usual);
         self.writes.push(lane, Job::Record(Box::new(waiting)))
     }
 
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
-        self.writes.push(Lane::Shared(role.lane()), Job::Work(work))
+        let lane = Lane::shared(role.lane(), role.writes_at());
+        self.writes.push(lane, Job::Work(work))
     }
 
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
-        self.reads.push(Lane::Shared(role.lane()), work)
+        let lane = Lane::shared(role.lane(), role.reads_at());
+        self.reads.push(lane, work)
+    }
+
+    fn load(&self) -> Vec<Load> {
+        vec![self.writes.load(), self.reads.load()]
     }
 
     fn close(&self) {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -187,10 +187,15 @@ pub async fn a_burst_is_refused_beyond_the_bound(world: World) {
         store.commit(Plan::new(org), run).await
     });
     start.recv().unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
     let burst: Vec<_> = (0..kernel::limits::QUEUE_PER_ORG)
         .map(|_| {
-            let store = world.store.clone();
-            Box::pin(async move { store.commit(Plan::new(org), |_| Ok(())).await })
+            let (store, ran) = (world.store.clone(), ran.clone());
+            let run = move |_: &mut Tx<'_>| {
+                ran.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            };
+            Box::pin(async move { store.commit(Plan::new(org), run).await })
         })
         .collect();
     let mut waiting = Vec::new();
@@ -210,12 +215,23 @@ pub async fn a_burst_is_refused_beyond_the_bound(world: World) {
             Ok(Ok(_)) => panic!("nothing runs while the gate is shut"),
         }
     }
-    assert_eq!(refused, Some(CommitError::Overloaded));
+    assert_eq!(refused, Some(CommitError::Busy));
+    // AUD-9: what takes authority away finds a place, and does not wait behind the burst.
+    let (store, before) = (world.store.clone(), ran.clone());
+    let revoke = move |_: &mut Tx<'_>| Ok(before.load(Ordering::SeqCst));
+    let urgent = tokio::spawn(async move { store.commit(Plan::new(org).urgent(), revoke).await });
+    let queued = |world: &World| world.store.load().iter().any(|load| load.urgent > 0);
+    let waits = world.store.engine() == store::Engine::Sqlite;
+    while waits && !queued(&world) {
+        tokio::task::yield_now().await;
+    }
     release.send(()).unwrap();
     slow.await.unwrap().unwrap();
+    let before = urgent.await.unwrap().unwrap().value;
+    assert!(before <= 1, "{before} of the burst went first");
     for commit in waiting {
         let outcome = commit.await.unwrap();
-        assert!(outcome.is_ok() || outcome.unwrap_err() == CommitError::Overloaded);
+        assert!(outcome.is_ok() || outcome.unwrap_err() == CommitError::Busy);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Request headers of the management API. Each is sent once, in one spelling, or refused; none is guessed.
 
 use http::HeaderMap;
-use kernel::limits;
+use kernel::{limit, limits};
 use service::{Error, Result};
 
 /// The value of a header that may come once.
@@ -60,6 +60,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
                 limits::IDEMPOTENCY_KEY_CHARS
             ),
         )
+        .at(limit!(IDEMPOTENCY_KEY_CHARS))
     };
     if usable {
         Ok(Some(text.to_owned()))

@@ -2,7 +2,7 @@
 //! kind that the operation's schema names, and what cannot be read so is refused.
 
 use super::route::{Kind, Placed, Route};
-use kernel::limits;
+use kernel::{limit, limits};
 use serde_json::{Map, Value};
 use service::{Error, Result};
 use url::form_urlencoded;
@@ -55,7 +55,8 @@ fn read_query(route: &Route, query: &str, input: &mut Map<String, Value>) -> Res
             return Err(Error::invalid(
                 "",
                 format!("a query may have at most {} parameters", limits::PARAMETERS),
-            ));
+            )
+            .at(limit!(PARAMETERS)));
         }
         if text.contains('\0') || name.contains('\0') {
             return Err(Error::invalid(&name, "must not hold a NUL character"));

@@ -19,7 +19,7 @@ use axum::{
 use bytes::Bytes;
 use domain::Stream;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
-use kernel::{Code, limits};
+use kernel::{Code, limit};
 use serde_json::{Map, Value};
 use service::{Answer, Cx, Envelope, Error, Guard, Method, OPERATIONS, Result};
 use std::{collections::BTreeMap, sync::Arc};
@@ -122,7 +122,7 @@ async fn context(
 
 /// The fields of the body; no body is an object without fields.
 async fn fields(parts: &Parts, sent: Body) -> Result<Map<String, Value>> {
-    let sent = body::read(sent, limits::BODY_BYTES).await?;
+    let sent = body::read(sent, limit!(BODY_BYTES)).await?;
     if sent.is_empty() {
         return Ok(Map::new());
     }

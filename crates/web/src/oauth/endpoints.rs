@@ -10,7 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use kernel::{Code, Timestamp, limits};
+use kernel::{Code, Timestamp, limit};
 use proto::oauth::{ErrorAnswer, ErrorName};
 use service::{
     Error, Peer,
@@ -62,7 +62,7 @@ async fn posted(mut request: Request) -> Result<Posted, Refused> {
         return Err(invalid("send the parameters as `application/x-www-form-urlencoded`").into());
     }
     let authorization = Authorization::of(&parts.headers);
-    let body = body::read(sent, limits::FORM_BYTES).await.map_err(unread)?;
+    let body = body::read(sent, limit!(FORM_BYTES)).await.map_err(unread)?;
     Ok(Posted {
         peer,
         authorization,
@@ -112,7 +112,12 @@ fn told(refused: &Refused) -> Response {
         error: error.name.as_str().into(),
         error_description: error.description.clone().into_owned(),
     };
-    let mut response = answer::json(status.unwrap_or(error.name.status()), &body);
+    let usual = if error.too_many {
+        429
+    } else {
+        error.name.status()
+    };
+    let mut response = answer::json(status.unwrap_or(usual), &body);
     let headers = response.headers_mut();
     match error.name {
         ErrorName::InvalidClient => {
