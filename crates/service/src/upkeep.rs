@@ -1,5 +1,5 @@
 //! What nobody asks for and must happen: keys rotated in time, runs closed after their deadline, one-time artefacts
-//! and answers forgotten when they have ended. Each failure is logged and tried again an hour later.
+//! and answers forgotten when they have ended, the log's tables made for the months ahead. Each failure is logged and tried again an hour later.
 
 use crate::{Platform, Result, keys, runs};
 use domain::Stream;
@@ -28,6 +28,9 @@ pub async fn run(platform: Arc<Platform>) {
 pub async fn round(platform: &Platform) {
     if let Err(error) = forget(platform).await {
         tracing::warn!(%error, "what has ended was not forgotten; tried again in an hour");
+    }
+    if let Err(error) = platform.store.make_months(platform.clock.now()).await {
+        tracing::warn!(%error, "the log's tables for the next months were not made; tried again in an hour");
     }
     let instance = platform.node.cells().instance();
     for org in instance.organizations().map(|org| org.id) {

@@ -2,9 +2,11 @@
 //! run in a transaction. Everything above this file is written once.
 
 use crate::{
-    Load, Priority, StoreError, command::Command, record::Waiting, value::Param, value::Row,
+    Load, Priority, StoreError, command::Command, postgres::Outbox, record::Waiting, value::Param,
+    value::Row,
 };
 use domain::Stream;
+use kernel::Timestamp;
 use tokio::sync::oneshot;
 
 /// Which database is underneath.
@@ -22,6 +24,10 @@ pub(crate) trait Conn {
     fn engine(&self) -> Engine;
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError>;
+    /// Where writes wait that nobody asks about; none when each is made at once.
+    fn outbox(&mut self) -> Option<&mut Outbox> {
+        None
+    }
 }
 
 /// In whose name a transaction runs. SQLite has no roles and ignores it.
@@ -78,6 +84,10 @@ pub(crate) trait Backend: Send + Sync {
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
     /// How much waits in each queue.
     fn load(&self) -> Vec<Load>;
+    /// Makes room for what will be logged from this moment on; says how much was missing.
+    fn ahead(&self) -> fn(&mut dyn Conn, Timestamp) -> Result<u64, StoreError> {
+        |_, _| Ok(0)
+    }
     /// Runs what waits, then ends the threads.
     fn close(&self);
 }

@@ -135,7 +135,8 @@ pub(crate) fn put<E: Entity>(
     Cells::new(E::TABLE.name(), row.into_iter().next().unwrap_or_default()).count("version")
 }
 
-/// Writes the entity if it is not there; says whether it was written.
+/// Writes the entity if it is not there; says whether it was written. Held back, it fails the transaction instead,
+/// which then runs again without.
 pub(crate) fn insert<E: Entity>(
     conn: &mut dyn Conn,
     stream: Stream,
@@ -143,6 +144,10 @@ pub(crate) fn insert<E: Entity>(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let body = body(entity)?;
+    if let Some(outbox) = conn.outbox() {
+        outbox.row(E::TABLE, (stream, entity.key()), now, body);
+        return Ok(true);
+    }
     let written = conn.execute(
         &statement(E::TABLE)?.insert,
         &[

@@ -71,10 +71,10 @@ const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, fr
 /// The instance's head is shared by every organization's decisions and moved by few. A row lock would let those
 /// who share it pass whoever waits to move it, for as long as they keep coming; this lock has a queue. Taken
 /// before the row, by itself, so that what is read next is what stands then.
-const SHARE: &str =
+pub(crate) const SHARE: &str =
     "SELECT pg_advisory_xact_lock_shared(70934572, hashtext(current_schema()))::text";
 const MOVE: &str = "SELECT pg_advisory_xact_lock(70934572, hashtext(current_schema()))::text";
-const AUTHORITY: &str = "SELECT authority_rev FROM stream_head WHERE stream = $1";
+pub(crate) const AUTHORITY: &str = "SELECT authority_rev FROM stream_head WHERE stream = $1";
 const LOOK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head WHERE stream = $1";
 const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, \
@@ -122,6 +122,8 @@ pub(crate) struct Heads {
     undo: BTreeMap<Stream, Chain>,
     /// What earlier transactions left, for those to come.
     kept: HashMap<Stream, Chain>,
+    /// The instance's `authority_rev`, when it is held still and its head is not locked.
+    shared: Option<u64>,
 }
 
 impl Heads {
@@ -158,6 +160,16 @@ impl Heads {
         self.chains.insert(stream, chain);
     }
 
+    /// The instance's `authority_rev`, which the caller keeps from moving until the transaction ends.
+    pub(crate) fn share(&mut self, authority_rev: u64) {
+        self.shared = Some(authority_rev);
+    }
+
+    /// The instance's `authority_rev`, when it is held still.
+    pub(crate) fn shared_instance(&self) -> Option<u64> {
+        self.shared
+    }
+
     /// Locks a stream's head, making it on first use.
     pub(crate) fn lock(
         &mut self,
@@ -188,7 +200,10 @@ impl Heads {
             && stream == Stream::INSTANCE
             && !self.chains.contains_key(&stream);
         let current = if shared {
-            share_instance(conn)?
+            match self.shared {
+                Some(held) => held,
+                None => *self.shared.insert(share_instance(conn)?),
+            }
         } else {
             self.lock(conn, stream)?.head.authority_rev
         };
@@ -238,9 +253,14 @@ impl Heads {
 }
 
 /// The instance's `authority_rev`, which nobody moves until this transaction ends.
-pub(crate) fn share_instance(conn: &mut dyn Conn) -> Result<u64, StoreError> {
+fn share_instance(conn: &mut dyn Conn) -> Result<u64, StoreError> {
     conn.query(SHARE, &[])?;
-    let row = conn.query(AUTHORITY, &[Stream::INSTANCE.into()])?.pop();
+    authority(conn.query(AUTHORITY, &[Stream::INSTANCE.into()])?)
+}
+
+/// The `authority_rev` that the answer to `AUTHORITY` tells; 0 for a stream without entries.
+pub(crate) fn authority(mut rows: Vec<Row>) -> Result<u64, StoreError> {
+    let row = rows.pop();
     let decoded = row.map(|row| Cells::new("stream_head", row).count("authority_rev"));
     decoded.transpose().map(Option::unwrap_or_default)
 }

@@ -125,6 +125,14 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// Up to `most` further jobs of a lane whose job is under way, as long as they fit.
+    pub(crate) fn more(&self, lane: Lane, most: usize, fits: impl Fn(&J) -> bool) -> Vec<J> {
+        let mut state = self.state();
+        let more = state.band(lane.priority).more(lane, most, fits);
+        state.taken += u64::try_from(more.len()).unwrap_or(u64::MAX);
+        more
+    }
+
     /// The job that was taken from this lane is finished.
     pub(crate) fn done(&self, lane: Lane) {
         if lane.single {
@@ -232,6 +240,15 @@ impl<J> Band<J> {
             (false, false) => self.turn.push_back(lane),
         }
         Some((lane, job))
+    }
+
+    fn more(&mut self, lane: Lane, most: usize, fits: impl Fn(&J) -> bool) -> Vec<J> {
+        let Some(queue) = self.waiting.get_mut(&lane) else {
+            return Vec::new();
+        };
+        let fitting = queue.iter().take(most).take_while(|job| fits(job)).count();
+        self.count -= fitting;
+        queue.drain(..fitting).collect()
     }
 
     fn done(&mut self, lane: Lane) {

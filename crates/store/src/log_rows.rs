@@ -32,15 +32,7 @@ pub(crate) fn append(
     if let Some(rev) = state_rev {
         let changes = serde_json::to_string(&touched.open)
             .map_err(|error| StoreError::Value(error.to_string()))?;
-        conn.execute(
-            FEED,
-            &[
-                stream.into(),
-                rev.into(),
-                link.seq.into(),
-                changes.as_str().into(),
-            ],
-        )?;
+        feed(conn, stream, rev, link.seq, changes)?;
         chain.head.state_rev = rev;
         chain.head.authority_rev += u64::from(raise);
     }
@@ -54,6 +46,26 @@ pub(crate) fn append(
     })
 }
 
+fn feed(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    rev: u64,
+    seq: u64,
+    changes: String,
+) -> Result<(), StoreError> {
+    if let Some(outbox) = conn.outbox() {
+        outbox.feed(stream, rev, seq, changes);
+        return Ok(());
+    }
+    let params = [
+        stream.into(),
+        rev.into(),
+        seq.into(),
+        changes.as_str().into(),
+    ];
+    conn.execute(FEED, &params).map(|_| ())
+}
+
 /// Stores one entry's row.
 pub(crate) fn store(
     conn: &mut dyn Conn,
@@ -62,6 +74,10 @@ pub(crate) fn store(
     link: &Link,
     state_rev: Option<u64>,
 ) -> Result<(), StoreError> {
+    if let Some(outbox) = conn.outbox() {
+        outbox.entry(stream, entry, link, state_rev);
+        return Ok(());
+    }
     let shown = &entry.projection;
     let lineage = shown.lineage.as_ref().map(domain::Lineage::to_bytes);
     let params: [Param<'_>; 13] = [

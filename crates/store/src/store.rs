@@ -153,6 +153,16 @@ impl Store {
         self.write(Role::Node, run).await
     }
 
+    /// Makes the tables that the log will need in the months after `now`, where it has one for each. Without them
+    /// nothing is refused: entries go into a table for all other times. Returns how many were missing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn make_months(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let ahead = self.backend.ahead();
+        self.write(Role::Owner, move |conn| ahead(conn, now)).await
+    }
+
     /// Reads one stream and the instance's in one snapshot, for at most two seconds.
     ///
     /// # Errors

@@ -2,16 +2,17 @@
 //! only append. One thread of each node.
 
 use super::{
-    columns::Columns,
     conn::{Mode, Pg},
+    lock,
     session::{Ended, Session},
 };
 use crate::{
     CommitError, Recorded, StoreError,
     command::Proof,
     conn::Role,
-    head::{self, Heads},
+    head::Heads,
     lanes::Lanes,
+    log_rows,
     record::{Record, Waiting},
     value::Cells,
 };
@@ -21,8 +22,6 @@ use std::collections::BTreeSet;
 /// The most that share one COMMIT.
 const BATCH: usize = 512;
 const ATTEMPTS: usize = 5;
-const LOCK: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head \
-    WHERE stream = ANY($1) ORDER BY stream FOR UPDATE";
 const CONSUME: &str = "INSERT INTO once (stream, kind, hash, expires_at) \
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[], $4::bigint[]) \
     ON CONFLICT DO NOTHING RETURNING stream, kind, hash";
@@ -79,14 +78,14 @@ impl Session {
     /// One transaction; nothing when nobody can say whether it was committed.
     fn batch(&mut self, records: &[Record]) -> Result<Option<Vec<Outcome>>, StoreError> {
         let conn = self.begin(Role::Appender, Mode::Write)?;
-        let (outcomes, proof) = match write(conn, records) {
+        let (outcomes, heads, proof) = match write(conn, records) {
             Ok(written) => written,
             Err(error) => {
                 self.rollback();
                 return Err(error);
             }
         };
-        match self.commit(proof)? {
+        match self.commit(&heads, proof)? {
             Ended::Committed | Ended::Found => Ok(Some(outcomes)),
             Ended::Absent => Err(StoreError::Lost("COMMIT was lost".into())),
             Ended::Unknown(_) if proof.is_none() => Ok(Some(outcomes)),
@@ -95,23 +94,28 @@ impl Session {
     }
 }
 
-fn write(conn: &mut Pg, records: &[Record]) -> Result<(Vec<Outcome>, Option<Proof>), StoreError> {
-    let instance = share(conn, records)?;
-    let mut heads = lock(conn, records)?;
+type Written = (Vec<Outcome>, Heads, Option<Proof>);
+
+/// Decides on each record under the locks of the batch; what stands is sent with the COMMIT.
+fn write(conn: &mut Pg, records: &[Record]) -> Result<Written, StoreError> {
+    let streams: BTreeSet<Stream> = records.iter().map(|record| record.stream).collect();
+    let decided = records.iter().any(|record| record.decided_at.is_some());
+    let mut heads = lock::all(conn, &streams, decided)?;
+    let instance = heads.shared_instance().unwrap_or_default();
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(records.len());
     for record in records {
         let current = heads.lock(conn, record.stream)?.head.authority_rev;
         outcomes.push(stands(record, current, instance).map(|()| Recorded { seq: 0 }));
     }
     consume(conn, records, &mut outcomes)?;
-    let mut columns = Columns::default();
+    conn.hold_back();
     let mut proof = None;
     for (record, outcome) in records.iter().zip(&mut outcomes) {
         let Ok(recorded) = outcome else { continue };
         let chain = heads.lock(conn, record.stream)?;
         let link = chain.next(record.stream, &record.entry);
+        log_rows::store(conn, record.stream, &record.entry, &link, None)?;
         chain.push(&link);
-        columns.push(record, &link);
         recorded.seq = link.seq;
         proof.get_or_insert(Proof {
             stream: record.stream,
@@ -119,18 +123,7 @@ fn write(conn: &mut Pg, records: &[Record]) -> Result<(Vec<Outcome>, Option<Proo
             event: record.entry.event_id,
         });
     }
-    columns.insert(conn)?;
-    super::columns::save(conn, &heads)?;
-    Ok((outcomes, proof))
-}
-
-/// The instance's `authority_rev`, held until the batch ends, when a record was decided on it.
-fn share(conn: &mut Pg, records: &[Record]) -> Result<u64, StoreError> {
-    if records.iter().any(|record| record.decided_at.is_some()) {
-        head::share_instance(conn)
-    } else {
-        Ok(0)
-    }
+    Ok((outcomes, heads, proof))
 }
 
 fn stands(record: &Record, own: u64, instance: u64) -> Result<(), CommitError> {
@@ -146,22 +139,6 @@ fn stands(record: &Record, own: u64, instance: u64) -> Result<(), CommitError> {
     } else {
         moved(record.stream, own)
     }
-}
-
-/// Locks every head of the batch in order; those that do not exist are made.
-fn lock(conn: &mut Pg, records: &[Record]) -> Result<Heads, StoreError> {
-    let streams: BTreeSet<Stream> = records.iter().map(|record| record.stream).collect();
-    let keys: Vec<[u8; 16]> = streams.iter().map(|stream| stream.bytes()).collect();
-    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
-    let mut heads = Heads::default();
-    for row in conn.query_arrays(LOCK, &[&keys])? {
-        let (stream, chain) = head::decode(row)?;
-        heads.adopt(stream, chain);
-    }
-    for stream in streams {
-        heads.lock(conn, stream)?;
-    }
-    Ok(heads)
 }
 
 /// Consumes what the records that still stand consume; of two that consume the same, the first.

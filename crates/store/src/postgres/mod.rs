@@ -1,28 +1,37 @@
 //! The server engine: connections for commits and reads, and one appender for record entries. Row-level security
 //! stands behind every statement in a tenant's name.
 
+mod answers;
 mod appender;
-mod columns;
+mod breaker;
 mod conn;
+mod lock;
+mod outbox;
+mod pipeline;
 mod pool;
 mod schema;
 mod session;
+mod target;
+mod tls;
+
+pub(crate) use outbox::Outbox;
 
 use crate::{
     Engine, Load, Options, Priority, StoreError,
     command::Command,
-    conn::{Backend, Role, Work},
+    conn::{Backend, Conn, Role, Work},
     lanes::{Lane, Lanes},
     record::Waiting,
 };
 use conn::Mode;
-use kernel::limits;
+use kernel::{Timestamp, limits};
 use pool::Job;
 use session::Session;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
+use target::Target;
 
 /// The queues and the threads behind them.
 pub(crate) struct Postgres {
@@ -44,13 +53,8 @@ impl Postgres {
     }
 
     fn open_after(url: &str, options: &Options, changes: bool) -> Result<Self, StoreError> {
-        let config: postgres::Config = url.parse().map_err(|_| {
-            StoreError::Migration(
-                "the database's address is not one such as `postgres://user@host/name`".into(),
-            )
-        })?;
-        guarded(&config)?;
-        let (first, wanted) = (config.clone(), options.clone());
+        let target = Arc::new(Target::parse(url, changes)?);
+        let (first, wanted) = (target.clone(), options.clone());
         // The driver drives a runtime of its own, which must not start inside another.
         let migrated = std::thread::spawn(move || {
             if changes {
@@ -66,7 +70,7 @@ impl Postgres {
             threads: Mutex::default(),
             changes,
         };
-        let session = || Session::new(config.clone(), options.clock.clone());
+        let session = || Session::new(target.clone(), options.clock.clone());
         for _ in 0..options.connections.max(1) {
             let (session, jobs) = (session(), store.jobs.clone());
             store.spawn("store-pool", move || {
@@ -116,21 +120,6 @@ impl Postgres {
     }
 }
 
-/// This build's connections are not encrypted: what leaves the machine needs a decision by name.
-fn guarded(config: &postgres::Config) -> Result<(), StoreError> {
-    use postgres::config::{Host, SslMode};
-    let near = |host: &Host| match host {
-        Host::Tcp(name) => ["localhost", "127.0.0.1", "::1"].contains(&name.as_str()),
-        Host::Unix(_) => true,
-    };
-    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(near) {
-        return Ok(());
-    }
-    Err(StoreError::Migration(
-        "connections to the database are not encrypted; use a socket or a tunnel on this machine, or add `sslmode=disable` where the network itself is trusted".into(),
-    ))
-}
-
 impl Backend for Postgres {
     fn engine(&self) -> Engine {
         Engine::Postgres
@@ -162,6 +151,10 @@ impl Backend for Postgres {
         vec![self.jobs.load(), self.records.load()]
     }
 
+    fn ahead(&self) -> fn(&mut dyn Conn, Timestamp) -> Result<u64, StoreError> {
+        schema::ahead
+    }
+
     fn close(&self) {
         self.jobs.close();
         self.records.close();
@@ -180,20 +173,5 @@ impl Backend for Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_leaves_the_machine_unencrypted_is_asked_for_by_name() {
-        let judged = |url: &str| guarded(&url.parse().unwrap()).is_ok();
-        assert!(judged("postgres://a@127.0.0.1/b") && judged("postgres://a@localhost/b"));
-        assert!(judged("postgres:///b?host=/run/postgresql&user=a"));
-        assert!(!judged("postgres://a@db.example.com/b"));
-        assert!(!judged("postgres://a@localhost,db.example.com/b"));
-        assert!(judged("postgres://a@db.example.com/b?sslmode=disable"));
     }
 }

@@ -1,28 +1,38 @@
 //! Making and migrating the schema. Several nodes may start at once on one database, and several databases of one
 //! server share its roles.
 
-use super::conn::Pg;
+use super::{conn::Pg, target::Target};
 use crate::{Options, StoreError, conn::Conn, meta, migrate, migrate::Migration, value::Cells};
-use postgres::Config;
+use kernel::Timestamp;
 
 const ROLES: &str = include_str!("../../migrations/postgres/0000_roles.sql");
 const LEDGER: &str = include_str!("../../migrations/postgres/0000_ledger.sql");
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "first",
-    sql: include_str!("../../migrations/postgres/0001_first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first",
+        sql: include_str!("../../migrations/postgres/0001_first.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "months",
+        sql: include_str!("../../migrations/postgres/0003_months.sql"),
+    },
+];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";
 const VERSION: &str = "SELECT current_setting('server_version_num')";
 const ENCODING: &str = "SELECT current_setting('server_encoding')";
 const MADE: &str = "SELECT (to_regclass('schema_migration') IS NOT NULL)::text";
+const MONTHS: &str = "SELECT cardea_months($1, $2)";
+/// How many months' partitions there are beside the present one's.
+const AHEAD: u64 = 2;
 const OLDEST: u64 = 150_000;
 const ATTEMPTS: u32 = 5;
 
 /// Brings the schema to this build's.
-pub(super) fn migrate(config: &Config, options: &Options) -> Result<(), StoreError> {
-    let mut conn = Pg::connect(config, options.clock.clone())?;
+pub(super) fn migrate(target: &Target, options: &Options) -> Result<(), StoreError> {
+    let mut conn = target.open(&options.clock)?;
     supported(&mut conn)?;
     // Two databases that make or grant a role at the same moment may disturb each other; roles are not versioned.
     let mut made = whole(&mut conn, |conn| conn.batch(ROLES));
@@ -41,13 +51,20 @@ pub(super) fn migrate(config: &Config, options: &Options) -> Result<(), StoreErr
             conn.batch(migration.sql)?;
             migrate::note(conn, migration, options.clock.now())?;
         }
-        meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy)).map(|_| ())
+        meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy))?;
+        ahead(conn, options.clock.now()).map(|_| ())
     })
 }
 
+/// Makes the log's partitions for the present month and the next ones. Returns how many were missing.
+pub(super) fn ahead(conn: &mut dyn Conn, now: Timestamp) -> Result<u64, StoreError> {
+    let made = conn.query(MONTHS, &[now.into(), AHEAD.into()])?.pop();
+    Cells::new("audit_events", made.unwrap_or_default()).count("cardea_months")
+}
+
 /// Whether the schema is there and this build's; changes nothing.
-pub(super) fn look(config: &Config, options: &Options) -> Result<(), StoreError> {
-    let mut conn = Pg::connect(config, options.clock.clone())?;
+pub(super) fn look(target: &Target, options: &Options) -> Result<(), StoreError> {
+    let mut conn = target.open(&options.clock)?;
     supported(&mut conn)?;
     if setting(&mut conn, MADE)? != "true" {
         return Err(StoreError::Absent);

@@ -1,7 +1,10 @@
 //! A thread's connection over its life: made when it is needed, made again when it broke, and the question what
 //! became of a COMMIT that was not answered.
 
-use super::conn::{Mode, Pg};
+use super::{
+    conn::{Mode, Pg},
+    target::Target,
+};
 use crate::{
     StoreError,
     command::Proof,
@@ -9,50 +12,47 @@ use crate::{
     head::Heads,
 };
 use kernel::Clock;
-use postgres::Config;
 use std::{sync::Arc, time::Duration};
 
 const FOUND: &str =
     "SELECT stream, seq FROM audit_events WHERE stream = $1 AND seq >= $2 AND event_id = $3";
 /// How often a new connection is tried before the fate of a COMMIT is given up as unknown.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = 8;
 
 /// A connection that may be absent.
 pub(super) struct Session {
-    config: Config,
+    target: Arc<Target>,
     pub(super) clock: Arc<dyn Clock>,
     open: Option<Pg>,
 }
 
 impl Session {
-    pub(super) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(target: Arc<Target>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            config,
+            target,
             clock,
             open: None,
         }
     }
 
-    /// A connection with a transaction begun. One that broke while nobody looked is replaced.
+    /// A connection on which a transaction begins with the next statement. One that is known to be broken is
+    /// replaced; one that broke while nobody looked fails its first statement.
     pub(super) fn begin(&mut self, role: Role, mode: Mode) -> Result<&mut Pg, StoreError> {
-        let kept = self.open.take().filter(|conn| !conn.closed());
-        let ready = match kept {
-            Some(mut conn) => match conn.begin(role, mode) {
-                Ok(()) => Some(conn),
-                Err(StoreError::Lost(_)) => None,
-                Err(error) => return Err(error),
-            },
-            None => None,
-        };
-        let conn = match ready {
+        let mut conn = match self.open.take().filter(|conn| !conn.closed()) {
             Some(conn) => conn,
-            None => {
-                let mut conn = Pg::connect(&self.config, self.clock.clone())?;
-                conn.begin(role, mode)?;
-                conn
-            }
+            None => self.target.open(&self.clock)?,
         };
+        conn.begin(role, mode);
         Ok(self.open.insert(conn))
+    }
+
+    /// A connection with a transaction that the server knows of.
+    pub(super) fn started(&mut self, role: Role, mode: Mode) -> Result<&mut Pg, StoreError> {
+        match self.begin(role, mode)?.started() {
+            Err(StoreError::Lost(_)) => self.begin(role, mode)?.started()?,
+            other => other?,
+        }
+        self.conn()
     }
 
     /// The connection on which a transaction was begun.
@@ -63,15 +63,25 @@ impl Session {
     }
 
     pub(super) fn rollback(&mut self) {
-        if let Some(Err(error)) = self.open.as_mut().map(Pg::rollback) {
-            tracing::warn!(%error, "a transaction could not be rolled back; its connection is closed");
-            self.open = None;
+        let kept = self.open.take().filter(|conn| !conn.closed());
+        if let Some(mut conn) = kept {
+            match conn.rollback() {
+                Ok(()) => self.open = Some(conn),
+                Err(error) => {
+                    tracing::warn!(%error, "a transaction could not be rolled back; its connection is closed");
+                }
+            }
         }
     }
 
-    /// Commits. When the answer is lost, says whether `proof` is in the log; nothing was logged without one.
-    pub(super) fn commit(&mut self, proof: Option<Proof>) -> Result<Ended, StoreError> {
-        match self.conn()?.batch("COMMIT") {
+    /// Writes the heads that moved and commits. When the answer is lost, says whether `proof` is in the log; nothing
+    /// was logged without one.
+    pub(super) fn commit(
+        &mut self,
+        heads: &Heads,
+        proof: Option<Proof>,
+    ) -> Result<Ended, StoreError> {
+        match self.conn()?.commit(heads) {
             Ok(()) => Ok(Ended::Committed),
             Err(StoreError::Lost(cause)) => {
                 self.open = None;
@@ -102,9 +112,11 @@ impl Session {
         Ok(Ended::Unknown(cause))
     }
 
-    /// Under the head's lock, which the lost transaction held until its end: absent is absent for ever.
+    /// Under the head's lock, which the lost transaction held until its end: absent is absent for ever. What is
+    /// found may not have reached a standby that COMMIT waits for, so this transaction, which comes after it in the
+    /// server's log, waits for that with a COMMIT of its own.
     fn look(&mut self, proof: &Proof) -> Result<bool, StoreError> {
-        let conn = self.begin(Role::Tenant(proof.stream), Mode::Write)?;
+        let conn = self.started(Role::Tenant(proof.stream), Mode::Write)?;
         Heads::default().lock(conn, proof.stream)?;
         let params = [
             proof.stream.into(),
@@ -112,7 +124,7 @@ impl Session {
             proof.event.bytes().into(),
         ];
         let found = !conn.query(FOUND, &params)?.is_empty();
-        self.rollback();
+        conn.commit(&Heads::default())?;
         Ok(found)
     }
 }
