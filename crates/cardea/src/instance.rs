@@ -202,6 +202,7 @@ async fn build(
         node: Arc::new(node),
         keyring,
         keys: KeyCache::default(),
+        signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
         clock: opening.clock.clone(),

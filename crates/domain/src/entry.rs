@@ -6,6 +6,10 @@ use crate::{Lineage, Principal};
 use kernel::{Event, Id, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
+
+/// A word of the product's own, or text that was read back.
+pub type Word = Cow<'static, str>;
 
 /// A personal value, sealed under its subject's key: AES-256-GCM, base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,22 +26,48 @@ pub struct Action {
     /// Before and after, without secrets and without names of people.
     pub details: Details,
     /// `provision`, `deprovision`, `modify` or `access`.
-    pub lifecycle: String,
+    pub lifecycle: Word,
     /// The identifier of what it was done to.
     pub resource: Option<String>,
     /// What sort of thing that is.
-    pub resource_type: Option<String>,
+    pub resource_type: Option<Word>,
     /// `create`, `read`, `update`, `delete`, `login` or `logout`.
-    pub verb: String,
+    pub verb: Word,
 }
 
 /// The state before and after.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// After the act.
-    pub after: Option<Value>,
+    pub after: Option<After>,
     /// Before the act.
     pub before: Option<Value>,
+}
+
+/// The state after an act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum After {
+    /// A token that was issued. Most entries are of this form, so it is never made into a [`Value`] on the way.
+    Issued(Box<Issued>),
+    /// Anything else; its members are in canonical order because `Value` keeps them so.
+    Value(Value),
+}
+
+impl After {
+    /// As a value.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Issued(issued) => serde_json::to_value(issued).unwrap_or_default(),
+            Self::Value(value) => value.clone(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::Value)
+    }
 }
 
 /// Who did it and how they were known.
@@ -58,16 +88,16 @@ pub struct Actor {
     /// The principal.
     pub user_id: Principal,
     /// `human`, `agent`, `service` or `system`.
-    pub user_type: String,
+    pub user_type: Word,
 }
 
 /// Around the act.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// The version of the interface.
-    pub api_version: String,
+    pub api_version: Word,
     /// The door it came through.
-    pub application: String,
+    pub application: Word,
     /// Approvals it relied on.
     pub approvals: Vec<String>,
     /// Why, as the organization records it.
@@ -98,7 +128,7 @@ pub struct Outcome {
     /// The failure in words.
     pub error_message: Option<String>,
     /// `success`, `failure` or `partial`.
-    pub result: String,
+    pub result: Word,
     /// How it was undone.
     pub rollback: Option<Value>,
     /// How it was checked.
@@ -124,7 +154,7 @@ pub struct Entry {
     /// Who did it.
     pub actor: Actor,
     /// The build that wrote it.
-    pub build: String,
+    pub build: Word,
     /// Around the act.
     pub context: Context,
     /// From the caller back to the human or workflow it acts for.
@@ -141,7 +171,7 @@ pub struct Entry {
     pub timestamp: Timestamp,
     /// `noun.past-verb`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Word,
     /// The version of this form.
     pub v: u32,
 }
@@ -150,7 +180,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projection {
     /// The entry's type.
-    pub kind: String,
+    pub kind: Word,
     /// The principal in text.
     pub actor: String,
     /// The resource in text.
@@ -175,7 +205,7 @@ pub struct Issued {
     /// Its identifier.
     pub jti: String,
     /// `access`, `run` or `capability`.
-    pub kind: String,
+    pub kind: Word,
     /// The grants above it.
     pub lineage: Lineage,
     /// Its scopes, joined by spaces.
@@ -196,19 +226,22 @@ impl Entry {
 
     /// The columns shown of this entry.
     pub fn projection(&self) -> Projection {
-        let after = self
-            .action
-            .details
-            .after
-            .as_ref()
-            .filter(|_| self.kind == TOKEN_ISSUED);
-        let issued = after.and_then(|value| Issued::deserialize(value).ok());
+        let read;
+        let issued = match &self.action.details.after {
+            _ if self.kind != TOKEN_ISSUED => None,
+            Some(After::Issued(issued)) => Some(&**issued),
+            Some(After::Value(value)) => {
+                read = Issued::deserialize(value).ok();
+                read.as_ref()
+            }
+            None => None,
+        };
         Projection {
             kind: self.kind.clone(),
             actor: self.actor.user_id.to_string(),
             resource: self.action.resource.clone(),
-            agent: issued.as_ref().map(|issued| issued.agent),
-            lineage: issued.as_ref().map(|issued| issued.lineage.clone()),
+            agent: issued.map(|issued| issued.agent),
+            lineage: issued.map(|issued| issued.lineage.clone()),
             expires_at: issued.map(|issued| issued.expires_at),
         }
     }
@@ -232,7 +265,7 @@ mod tests {
         Entry {
             action: Action {
                 details: Details {
-                    after: serde_json::to_value(&issued).ok(),
+                    after: Some(After::Issued(Box::new(issued))),
                     before: None,
                 },
                 lifecycle: "access".into(),

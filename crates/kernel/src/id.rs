@@ -90,20 +90,34 @@ impl<K> Id<K> {
     }
 }
 
+/// What each byte of a text stands for; 255 for none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        values[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
+
+/// Sixteen bytes as 26 digits of five bits, the first of them of three.
+fn digits(bytes: [u8; 16]) -> [u8; 26] {
+    let mut rest = u128::from_be_bytes(bytes);
+    let mut text = [0u8; 26];
+    for slot in text.iter_mut().rev() {
+        let [.., low] = rest.to_be_bytes();
+        *slot = ALPHABET.get(usize::from(low & 31)).copied().unwrap_or(b'0');
+        rest >>= 5;
+    }
+    text
+}
+
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = u128::from_be_bytes(self.bytes);
-        let mut text = [0u8; 26];
-        for (place, slot) in text.iter_mut().rev().enumerate() {
-            let digit = usize::try_from((value >> (5 * place)) & 31).unwrap_or(0);
-            *slot = ALPHABET.get(digit).copied().unwrap_or(b'0');
-        }
-        write!(
-            f,
-            "{}_{}",
-            K::PREFIX,
-            str::from_utf8(&text).unwrap_or_default()
-        )
+        f.write_str(K::PREFIX)?;
+        f.write_str("_")?;
+        f.write_str(str::from_utf8(&digits(self.bytes)).unwrap_or_default())
     }
 }
 
@@ -119,11 +133,11 @@ impl<K: Kind> FromStr for Id<K> {
             .ok_or(wrong.clone())?;
         let mut value = 0u128;
         for byte in digits.bytes() {
-            let digit = ALPHABET
-                .iter()
-                .position(|known| *known == byte)
-                .ok_or(wrong.clone())?;
-            value = (value << 5) | u128::try_from(digit).unwrap_or(0);
+            let digit = VALUES.get(usize::from(byte)).copied().unwrap_or(255);
+            if digit > 31 {
+                return Err(wrong);
+            }
+            value = (value << 5) | u128::from(digit);
         }
         Ok(Self::from_bytes(value.to_be_bytes()))
     }
@@ -165,7 +179,7 @@ impl<K> hash::Hash for Id<K> {
 
 impl<K: Kind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.to_string())
     }
 }
 

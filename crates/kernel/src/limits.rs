@@ -126,6 +126,8 @@ limits! {
     CLOCK_SKEW: Micros = Micros::seconds(60), "seconds";
     /// How long an answer to an idempotent request is kept.
     IDEMPOTENCY_LIFE: Micros = Micros::days(1), "seconds";
+    /// Tokens whose signatures one node remembers as good; their life is looked up every time.
+    VERIFIED_TOKENS: usize = 32_768, "tokens";
     /// How old a view may be when a permit leaves.
     STALENESS: Micros = Micros::seconds(2), "seconds";
     /// Commands that may wait for one organization.

@@ -5,7 +5,7 @@
 use crate::operation::{Answer, Guard, Operation, Target, parse_input};
 use crate::{Act, Cx, Error, Result, audit};
 use authz::Access;
-use domain::{Permission, entry::Details};
+use domain::Permission;
 use kernel::{Code, limits};
 use serde_json::Value;
 
@@ -119,10 +119,7 @@ async fn record_read(cx: &Cx, kind: &'static str, body: &[u8]) -> Result<()> {
         .and_then(Value::as_array)
         .map_or(1, Vec::len);
     let after = serde_json::json!({ "count": count });
-    let act = Act::read(kind).details(Details {
-        before: None,
-        after: Some(after),
-    });
+    let act = Act::read(kind).after(after);
     let stream = cx.stream()?;
     let entry = cx.prepare(stream, act).await?;
     let record = store::Record {

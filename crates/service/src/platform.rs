@@ -4,7 +4,7 @@
 use crate::{
     audit::{Failures, SubjectKeys},
     node::Node,
-    oauth::KeyCache,
+    oauth::{KeyCache, Signatures},
     sealing::Keyring,
 };
 use kernel::{Clock, Entropy, Id};
@@ -21,6 +21,8 @@ pub struct Platform {
     pub keyring: Keyring,
     /// Parsed signing keys.
     pub keys: KeyCache,
+    /// Signatures of tokens that were found good.
+    pub signatures: Signatures,
     /// Keys that seal personal fields.
     pub subjects: SubjectKeys,
     /// Counts of failed attempts.

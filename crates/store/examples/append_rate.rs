@@ -48,7 +48,7 @@ fn entry() -> Result<Entry, Failure> {
     Ok(Entry {
         action: Action {
             details: Details {
-                after: Some(serde_json::to_value(&issued)?),
+                after: Some(After::Issued(Box::new(issued))),
                 before: None,
             },
             lifecycle: "access".into(),

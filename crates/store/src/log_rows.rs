@@ -86,7 +86,7 @@ pub(crate) fn store(
         link.time.into(),
         entry.event_id.bytes().into(),
         state_rev.into(),
-        shown.kind.as_str().into(),
+        (&*shown.kind).into(),
         shown.actor.as_str().into(),
         shown.resource.as_deref().into(),
         shown.agent.map(|agent| agent.bytes()).into(),

@@ -43,9 +43,9 @@ impl Prepared {
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         let shown = &self.projection;
         let texts = [
-            Some(&shown.kind),
-            Some(&shown.actor),
-            shown.resource.as_ref(),
+            Some(&*shown.kind),
+            Some(shown.actor.as_str()),
+            shown.resource.as_deref(),
         ];
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
             return Err(Refusal::new(

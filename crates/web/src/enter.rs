@@ -6,6 +6,7 @@ use crate::{
     arrival::Arrival,
     door::Door,
     host::{Hosts, is_plain_path},
+    series::Series,
 };
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -18,23 +19,11 @@ use kernel::Code;
 use service::Error;
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
-const REQUESTS: &str = "cardea_http_requests_total";
-const SECONDS: &str = "cardea_http_request_seconds";
-
 /// What the outermost layer checks against.
 pub(crate) struct Entrance {
     pub door: Arc<Door>,
     pub hosts: Hosts,
-}
-
-/// Says what the metrics mean; the recorder must be installed.
-pub(crate) fn describe_metrics() {
-    metrics::describe_counter!(REQUESTS, "HTTP requests by door, route and status.");
-    metrics::describe_histogram!(
-        SECONDS,
-        metrics::Unit::Seconds,
-        "Time to answer an HTTP request, by door and route."
-    );
+    pub series: Series,
 }
 
 /// Everything around every request.
@@ -66,6 +55,7 @@ pub(crate) async fn enter(
         HeaderValue::from_static("nosniff"),
     );
     facts.record(
+        &entrance.series,
         response.status().as_u16(),
         clock.boot().since(began).get(),
         &request_id,
@@ -119,14 +109,10 @@ impl Facts {
         }
     }
 
-    fn record(&self, status: u16, micros: i64, request_id: &str) {
+    fn record(&self, series: &Series, status: u16, micros: i64, request_id: &str) {
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
         tracing::info!(target: "access", door = self.door, method = self.method, route, status, micros, request_id);
-        let label = metrics::SharedString::from(route.to_owned());
-        metrics::counter!(REQUESTS, "door" => self.door, "route" => label.clone(), "status" => status.to_string())
-            .increment(1);
-        let seconds = std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
-        metrics::histogram!(SECONDS, "door" => self.door, "route" => label).record(seconds);
+        series.count((self.door, route, status), micros);
     }
 }
 

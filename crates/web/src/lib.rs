@@ -16,6 +16,7 @@ mod openapi;
 mod pages;
 mod patience;
 mod router;
+mod series;
 mod serve;
 mod tools;
 

@@ -4,10 +4,12 @@ use crate::{
     answer, api,
     arrival::Arrival,
     door::Door,
-    enter::{Entrance, describe_metrics, enter},
+    enter::{Entrance, enter},
     health,
     host::Hosts,
-    oauth, pages, tools,
+    oauth, pages,
+    series::Series,
+    tools,
 };
 use axum::{Router, extract::Request, middleware, response::Response};
 use kernel::Code;
@@ -18,11 +20,11 @@ use std::sync::Arc;
 ///
 /// Requests are expected to carry a [`crate::Socket`] extension; without one nobody is a trusted proxy.
 pub fn router(door: Arc<Door>) -> Router {
-    describe_metrics();
     let hosts = Hosts::new(&door.platform.public_url);
     let entrance = Arc::new(Entrance {
         door: door.clone(),
         hosts,
+        series: Series::describe(),
     });
     Router::new()
         .merge(api::routes(&door))

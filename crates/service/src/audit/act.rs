@@ -1,7 +1,10 @@
 //! What an operation says of itself for the log: type, verb, resource, before and after. Never a secret.
 
 use crate::redact::redact;
-use domain::{Principal, entry::Details};
+use domain::{
+    Principal,
+    entry::{After, Details, Issued},
+};
 use kernel::{Id, Kind};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -108,19 +111,19 @@ impl Act {
     /// The state after; names of people and free text do not belong here.
     #[must_use]
     pub fn after(mut self, after: impl Serialize) -> Self {
-        self.details.after = serde_json::to_value(after).ok();
+        self.details.after = serde_json::to_value(after).ok().map(After::Value);
+        self
+    }
+    /// The token that was issued.
+    #[must_use]
+    pub fn issued(mut self, issued: Issued) -> Self {
+        self.details.after = Some(After::Issued(Box::new(issued)));
         self
     }
     /// The state before.
     #[must_use]
     pub fn before(mut self, before: impl Serialize) -> Self {
         self.details.before = serde_json::to_value(before).ok();
-        self
-    }
-    /// Before and after.
-    #[must_use]
-    pub fn details(mut self, details: Details) -> Self {
-        self.details = details;
         self
     }
     /// Who did it, when it is not the caller.

@@ -34,11 +34,14 @@ async fn sealed(
 ) -> Result<Option<Sealed>> {
     let Some(text) = text else { return Ok(None) };
     let means = (&platform.store, &platform.keyring, &*platform.entropy);
-    let bounded: String = text.chars().take(CLAIM_CHARS).collect();
+    let bounded = match text.char_indices().nth(CLAIM_CHARS) {
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+        None => text,
+    };
     let label = who.to_string();
     platform
         .subjects
-        .seal(means, stream, subject(who, stream), &label, &bounded)
+        .seal(means, stream, subject(who, stream), &label, bounded)
         .await
         .map(Some)
 }

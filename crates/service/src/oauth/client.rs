@@ -15,6 +15,7 @@ use kernel::{Micros, Timestamp, limits};
 use live::View;
 use proto::oauth::ErrorName;
 use serde::Deserialize;
+use std::sync::Arc;
 use store::{CommitError, Once, Record};
 
 /// The assertion type of RFC 7523 section 2.2.
@@ -49,7 +50,7 @@ pub enum Client {
     /// An agent.
     Agent {
         /// What decisions need of it.
-        agent: Box<AgentCore>,
+        agent: Arc<AgentCore>,
         /// The grants of the credential.
         lineage: Lineage,
         /// When the credential ends.
@@ -62,7 +63,7 @@ pub enum Client {
         retiring: Option<Timestamp>,
     },
     /// A connection.
-    Connection(Box<ConnectionCore>),
+    Connection(Arc<ConnectionCore>),
 }
 
 /// Believes a client.
@@ -239,10 +240,11 @@ fn by_secret(
     match stored.holder {
         Holder::Agent(id) if id.to_string() == client_id => {
             let agent = view
-                .agent(id)
+                .org
+                .agent_core(id)
                 .filter(|agent| agent.method == AuthMethod::ClientSecret);
             Ok(Client::Agent {
-                agent: Box::new(agent.ok_or_else(OAuthError::invalid_client)?.clone()),
+                agent: agent.ok_or_else(OAuthError::invalid_client)?.clone(),
                 lineage: Lineage::union([stored.grant]).unwrap_or_default(),
                 ends_at: stored.not_after,
                 once: None,
@@ -253,8 +255,9 @@ fn by_secret(
             })
         }
         Holder::Connection(id) if id.to_string() == client_id => view
-            .connection(id)
-            .map(|connection| Client::Connection(Box::new(connection.clone())))
+            .org
+            .connection_core(id)
+            .map(|connection| Client::Connection(connection.clone()))
             .ok_or_else(OAuthError::invalid_client),
         _ => Err(OAuthError::invalid_client()),
     }
@@ -276,7 +279,8 @@ fn by_assertion(
         .ok_or_else(OAuthError::invalid_client)?;
     let id = claimed.parse().map_err(|_| OAuthError::invalid_client())?;
     let agent = view
-        .agent(id)
+        .org
+        .agent_core(id)
         .filter(|agent| agent.method == AuthMethod::PrivateKeyJwt);
     let agent = agent.ok_or_else(OAuthError::invalid_client)?;
     let keys: Vec<VerifyingKey> = agent
@@ -299,7 +303,7 @@ fn by_assertion(
     let hash = sealing::sha256(format!("{claimed}\n{}", checked.jti).as_bytes());
     let expires_at = Timestamp::from_seconds(checked.exp).plus(limits::CLOCK_SKEW);
     Ok(Client::Agent {
-        agent: Box::new(agent.clone()),
+        agent: agent.clone(),
         lineage: Lineage::default(),
         ends_at: None,
         once: Some(Once {

@@ -192,7 +192,7 @@ fn act(mint: &Mint<'_>, claims: &Claims, lineage: Lineage, expires_at: Timestamp
     };
     let act = Act::create(TOKEN_ISSUED)
         .on_text("token", claims.jti.clone())
-        .after(issued)
+        .issued(issued)
         .in_run(claims.run_id)
         .at_trust(mint.trust)
         .chain([

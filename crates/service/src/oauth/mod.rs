@@ -20,7 +20,7 @@ pub(crate) use mint::record_decided;
 pub use mint::{Mint, MintedToken, issue, mint};
 pub use revoke::{RevokeRequest, revoke};
 pub use token::{TokenRequest, token};
-pub use verify::{Verified, verify, verify_control};
+pub use verify::{Genuine, Signatures, Verified, verify, verify_control};
 
 use crate::redact::redact;
 use proto::oauth::ErrorName;

@@ -252,13 +252,17 @@ fn connection<'a>(
             )),
         };
     };
-    let canonical = name::audience(resource)
-        .map_err(|_| target("`resource` must be an absolute URL without fragment"))?;
-    let known = view
-        .org
-        .connection_by_audience(&canonical)
-        .filter(|connection| agent.may_use(connection.id));
+    // Most clients send the audience as it is stored; only another spelling has to be brought into its form.
+    let known = match view.org.connection_by_audience(resource) {
+        Some(known) => Some(known),
+        None => {
+            let canonical = name::audience(resource)
+                .map_err(|_| target("`resource` must be an absolute URL without fragment"))?;
+            view.org.connection_by_audience(&canonical)
+        }
+    };
     known
+        .filter(|connection| agent.may_use(connection.id))
         .map(AsRef::as_ref)
         .ok_or_else(|| target("`resource` names no connection of this agent"))
 }

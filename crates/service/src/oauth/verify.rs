@@ -3,15 +3,18 @@
 
 use super::{
     Claims,
+    keys::OrgKeys,
     mint::{OPAQUE_BOUND, OPAQUE_PREFIX, SELF_SCOPE},
 };
-use crate::Platform;
+use crate::{Platform, sealing};
 use authz::Presented;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64URL};
 use domain::{Lineage, Scope};
 use jose::{Algorithm, Policy};
 use kernel::{Agent, Connection, Id, Run, Timestamp, limits};
 use live::View;
+use quick_cache::sync::Cache;
+use std::{ops::Deref, sync::Arc};
 
 const POLICY: Policy = Policy {
     typ: &["at+jwt"],
@@ -19,19 +22,32 @@ const POLICY: Policy = Policy {
     max_bytes: limits::TOKEN_BYTES,
 };
 
-/// A genuine token, not yet known to be alive.
-#[derive(Clone, Debug)]
-pub struct Verified {
+/// What a genuine token says, read once.
+#[derive(Debug)]
+pub struct Genuine {
     /// What it says.
     pub claims: Claims,
     /// The grants above it.
     pub lineage: Lineage,
     /// Its identifier.
     pub jti: [u8; 16],
+    /// The scopes it was issued with; none for the control plane.
+    pub scopes: Vec<Scope>,
+}
+
+/// A genuine token, not yet known to be alive.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    genuine: Arc<Genuine>,
     /// The connection it is for; none for the control plane.
     pub connection: Option<Id<Connection>>,
-    /// The scopes it was issued with.
-    pub scopes: Vec<Scope>,
+}
+
+impl Deref for Verified {
+    type Target = Genuine;
+    fn deref(&self) -> &Genuine {
+        &self.genuine
+    }
 }
 
 impl Verified {
@@ -49,51 +65,78 @@ impl Verified {
     }
 }
 
+/// Signatures that were found good, by the digest of the whole token. It knows nothing of a token's life, and what it
+/// knows is worth nothing once the organization's keys are others.
+pub struct Signatures(Cache<[u8; 32], (Arc<OrgKeys>, Arc<Genuine>)>);
+
+impl Default for Signatures {
+    fn default() -> Self {
+        Self(Cache::new(limits::VERIFIED_TOKENS))
+    }
+}
+
+impl Signatures {
+    fn genuine(&self, platform: &Platform, view: &View, token: &str) -> Option<Arc<Genuine>> {
+        let keys = platform.keys.of(platform, view).ok()?;
+        let digest = sealing::sha256(token.as_bytes());
+        if let Some((by, genuine)) = self.0.get(&digest)
+            && Arc::ptr_eq(&by, &keys)
+        {
+            return Some(genuine);
+        }
+        let verified = jose::verify_jwt(token, &keys.verifying, &POLICY).ok()?;
+        let genuine = Arc::new(read(&verified.claims)?);
+        self.0.insert(digest, (keys, genuine.clone()));
+        Some(genuine)
+    }
+}
+
+fn read(claims: &[u8]) -> Option<Genuine> {
+    let claims: Claims = serde_json::from_slice(claims).ok()?;
+    let jti = B64URL.decode(&claims.jti).ok()?.try_into().ok()?;
+    let lineage = claims.lineage()?;
+    let scopes = match claims.scope.as_str() {
+        SELF_SCOPE => Vec::new(),
+        scopes => scopes
+            .split(' ')
+            .map(|text| Scope::parse(text).ok())
+            .collect::<Option<_>>()?,
+    };
+    Some(Genuine {
+        claims,
+        lineage,
+        jti,
+        scopes,
+    })
+}
+
 /// Whether a token was issued by this organization, and what it says. Nothing about its life.
 pub fn verify(platform: &Platform, view: &View, token: &str) -> Option<Verified> {
     if token.len() > limits::TOKEN_BYTES {
         return None;
     }
-    let bytes = match token.strip_prefix(OPAQUE_PREFIX) {
+    let genuine = match token.strip_prefix(OPAQUE_PREFIX) {
         Some(sealed) => {
             let sealed = B64URL.decode(sealed).ok()?;
-            platform.keyring.tokens().open(OPAQUE_BOUND, &sealed).ok()?
+            let opened = platform.keyring.tokens().open(OPAQUE_BOUND, &sealed).ok()?;
+            Arc::new(read(&opened)?)
         }
-        None => {
-            let keys = platform.keys.of(platform, view).ok()?;
-            jose::verify_jwt(token, &keys.verifying, &POLICY)
-                .ok()?
-                .claims
-        }
+        None => platform.signatures.genuine(platform, view, token)?,
     };
-    let claims: Claims = serde_json::from_slice(&bytes).ok()?;
+    let claims = &genuine.claims;
     if claims.iss != view.organization.issuer || claims.org != view.id() {
         return None;
     }
-    let jti = B64URL.decode(&claims.jti).ok()?.try_into().ok()?;
-    let lineage = claims.lineage()?;
-    if claims.aud == view.organization.issuer {
-        let control = claims.scope == SELF_SCOPE;
-        return control.then_some(Verified {
-            lineage,
-            jti,
-            connection: None,
-            scopes: Vec::new(),
-            claims,
-        });
-    }
-    let connection = view.org.connection_by_audience(&claims.aud)?.id;
-    let scopes = claims
-        .scope
-        .split(' ')
-        .map(|text| Scope::parse(text).ok())
-        .collect::<Option<Vec<_>>>()?;
+    let control = claims.scope == SELF_SCOPE;
+    let connection = if claims.aud == view.organization.issuer {
+        control.then_some(None)?
+    } else {
+        let named = view.org.connection_by_audience(&claims.aud)?.id;
+        (!control).then_some(Some(named))?
+    };
     Some(Verified {
-        lineage,
-        jti,
-        connection: Some(connection),
-        scopes,
-        claims,
+        genuine,
+        connection,
     })
 }
 

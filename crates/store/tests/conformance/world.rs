@@ -106,7 +106,7 @@ impl World {
             lineage: Lineage::union(above.iter().copied().map(GrantId::from_number)).unwrap(),
             scope: "orders:read".into(),
         };
-        entry.action.details.after = serde_json::to_value(issued).ok();
+        entry.action.details.after = Some(After::Issued(Box::new(issued)));
         Prepared::new(&entry).unwrap()
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn entry(number: u64) -> Entry {
     Entry {
         action: Action {
             details: Details {
-                after: issued.map(|issued| serde_json::to_value(issued).unwrap()),
+                after: issued.map(|issued| After::Issued(Box::new(issued))),
                 before: None,
             },
             lifecycle: "access".into(),
