@@ -91,6 +91,10 @@ impl<K> Id<K> {
 }
 
 /// What each byte of a text stands for; 255 for none.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "worked out by the compiler, where an index out of range does not build"
+)]
 const VALUES: [u8; 256] = {
     let mut values = [255; 256];
     let mut digit = 0;

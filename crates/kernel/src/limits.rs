@@ -126,6 +126,8 @@ limits! {
     CLOCK_SKEW: Micros = Micros::seconds(60), "seconds";
     /// How long an answer to an idempotent request is kept.
     IDEMPOTENCY_LIFE: Micros = Micros::days(1), "seconds";
+    /// Entries, newest first, among which a revocation counts the tokens that fell with it.
+    CASCADE_ENTRIES: usize = 50_000, "entries";
     /// Tokens whose signatures one node remembers as good; their life is looked up every time.
     VERIFIED_TOKENS: usize = 32_768, "tokens";
     /// How old a view may be when a permit leaves.

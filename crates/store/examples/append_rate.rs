@@ -7,7 +7,7 @@
 
 use domain::{
     Entry, GrantId, Lineage, Principal, Stream,
-    entry::{Action, Actor, Context, Details, Issued, Outcome, Security, TOKEN_ISSUED},
+    entry::{Action, Actor, After, Context, Details, Issued, Outcome, Security, TOKEN_ISSUED},
 };
 use kernel::{
     Clock, Entropy, Id, Micros,

@@ -7,7 +7,7 @@ use crate::{
     value::{Cells, Param, Row},
 };
 use domain::{GrantId, Lineage, Stream};
-use kernel::{Agent, Event, Id, Timestamp};
+use kernel::{Agent, Event, Id, Timestamp, limits};
 use std::fmt::Write as _;
 
 /// A row of the log, all of it.
@@ -139,29 +139,58 @@ pub(crate) fn decode(row: Row) -> Result<EventRow, StoreError> {
     })
 }
 
-const LIVE: &str = "SELECT stream, seq, lineage FROM audit_events WHERE stream = $1 AND agent = $2 AND expires_at > $3";
+const RECENT: &str = "SELECT stream, seq, time, agent, lineage, expires_at FROM audit_events WHERE stream = $1 AND seq < $2 \
+    ORDER BY seq DESC LIMIT 1000";
+const RECENT_PAGE: usize = 1000;
 
-/// How many unexpired tokens of these agents were issued under `grant`.
+/// How many unexpired tokens were issued under a grant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Issues {
+    /// As many as were found.
+    pub tokens: u64,
+    /// Whether the log was longer than what is looked at, so that there may be more.
+    pub more: bool,
+}
+
+/// How many unexpired tokens of these agents were issued under any of these grants: the log is read backwards, as far as a token
+/// can have lived and no further than `limits::CASCADE_ENTRIES`, so that it needs no index and no revocation waits long.
 pub(crate) fn tokens_under(
     conn: &mut dyn Conn,
     stream: Stream,
     agents: &[Id<Agent>],
-    grant: GrantId,
+    grants: &[GrantId],
     now: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut found = 0;
-    for agent in agents {
-        let params = [stream.into(), agent.bytes().into(), now.into()];
-        for row in conn.query(LIVE, &params)? {
+) -> Result<Issues, StoreError> {
+    let oldest = now.minus(limits::RUN_TOKEN_LIFE).minus(limits::CLOCK_SKEW);
+    let mut issues = Issues::default();
+    let mut before = i64::MAX.unsigned_abs();
+    for _ in 0..limits::CASCADE_ENTRIES.div_ceil(RECENT_PAGE) {
+        let rows = conn.query(RECENT, &[stream.into(), before.into()])?;
+        let ended = rows.len() < RECENT_PAGE;
+        for row in rows {
             let mut cells = Cells::new("audit_events", row);
             let _stream = cells.array::<16>("stream")?;
-            let _seq = cells.count("seq")?;
-            let lineage = Lineage::from_bytes(&cells.bytes("lineage")?);
+            before = cells.count("seq")?;
+            if cells.time("time")? < oldest {
+                return Ok(issues);
+            }
+            let agent = cells.optional_array("agent")?.map(Id::from_bytes);
+            let lineage = cells.optional_bytes("lineage")?;
+            let end = cells.optional_int("expires_at")?.map(Timestamp::from_micros);
+            if !agent.is_some_and(|agent| agents.contains(&agent)) || end.is_none_or(|end| end <= now) {
+                continue;
+            }
+            let lineage = lineage.and_then(|bytes| Lineage::from_bytes(&bytes));
             let lineage = lineage.ok_or_else(|| cells.corrupt("lineage", "it is not sorted"))?;
-            found += u64::from(lineage.contains(grant));
+            let below = grants.iter().any(|grant| lineage.contains(*grant));
+            issues.tokens += u64::from(below);
+        }
+        if ended {
+            return Ok(issues);
         }
     }
-    Ok(found)
+    issues.more = true;
+    Ok(issues)
 }
 
 /// A stored checkpoint.

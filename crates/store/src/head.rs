@@ -31,7 +31,10 @@ pub struct Head {
 pub(crate) struct Chain {
     pub(crate) head: Head,
     pub(crate) frontier: Frontier,
+    /// Whether the stored head is behind this one.
     pub(crate) dirty: bool,
+    /// Whether it must be stored with the present transaction: what it says beside the log is in no row of the log.
+    due: bool,
 }
 
 /// What the next entry of a chain will be stored with.
@@ -62,6 +65,8 @@ impl Chain {
         self.head.hash = link.hash;
         self.frontier.push(&link.hash);
         self.dirty = true;
+        // Whoever lists the streams finds each from its first entry on.
+        self.due |= link.seq == 1;
     }
 }
 
@@ -80,6 +85,8 @@ const SAVE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_r
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, \
     state_rev = excluded.state_rev, authority_rev = excluded.authority_rev, hash = excluded.hash, \
     time = excluded.time, frontier = excluded.frontier";
+const TAIL: &str = "SELECT seq, time, hash FROM audit_events WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
+const TAIL_PAGE: usize = 1000;
 pub(crate) const CREATE: &str = "INSERT INTO stream_head (stream, seq, state_rev, authority_rev, hash, time, frontier) \
     VALUES ($1, 0, 0, 0, $2, 0, $3) ON CONFLICT DO NOTHING";
 
@@ -100,6 +107,7 @@ pub(crate) fn decode(row: Row) -> Result<(Stream, Chain), StoreError> {
         head,
         frontier,
         dirty: false,
+        due: false,
     };
     Ok((stream, chain))
 }
@@ -107,11 +115,41 @@ pub(crate) fn decode(row: Row) -> Result<(Stream, Chain), StoreError> {
 /// Reads a head without locking it; that of a stream without entries is all zero.
 pub(crate) fn look(conn: &mut dyn Conn, stream: Stream) -> Result<Chain, StoreError> {
     let row = conn.query(LOOK, &[stream.into()])?.pop();
-    Ok(row
-        .map(decode)
-        .transpose()?
-        .map(|(_, chain)| chain)
-        .unwrap_or_default())
+    let saved = row.map(decode).transpose()?.map(|(_, chain)| chain);
+    let mut chain = saved.unwrap_or_default();
+    follow(conn, stream, &mut chain)?;
+    Ok(chain)
+}
+
+/// Goes on along the log from where the head was stored: the embedded engine stores heads now and then, because
+/// record entries spread over many streams would otherwise cost a page of heads each.
+pub(crate) fn follow(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    chain: &mut Chain,
+) -> Result<(), StoreError> {
+    if conn.engine() != Engine::Sqlite {
+        return Ok(());
+    }
+    loop {
+        let rows = conn.query(TAIL, &[stream.into(), chain.head.seq.into()])?;
+        let ended = rows.len() < TAIL_PAGE;
+        for row in rows {
+            let mut cells = Cells::new("audit_events", row);
+            let link = Link {
+                seq: cells.count("seq")?,
+                time: cells.time("time")?,
+                hash: cells.array("hash")?,
+            };
+            if link.seq != chain.head.seq + 1 {
+                return Ok(());
+            }
+            chain.push(&link);
+        }
+        if ended {
+            return Ok(());
+        }
+    }
 }
 
 /// The heads that one transaction holds locked.
@@ -124,6 +162,8 @@ pub(crate) struct Heads {
     kept: HashMap<Stream, Chain>,
     /// The instance's `authority_rev`, when it is held still and its head is not locked.
     shared: Option<u64>,
+    /// Whether a head that is kept has moved since it was stored.
+    behind: bool,
 }
 
 impl Heads {
@@ -138,16 +178,41 @@ impl Heads {
     }
 
     /// After a commit, keeps what was committed for the next transaction, which is sure that nobody else wrote.
-    pub(crate) fn settle(&mut self) {
-        if self.kept.len() > KEPT {
-            self.kept.clear();
-        }
+    /// `saved` says whether every head was stored with it.
+    pub(crate) fn settle(&mut self, saved: bool) {
         self.undo.clear();
-        let settled = std::mem::take(&mut self.chains).into_iter();
-        self.kept.extend(settled.map(|(stream, chain)| {
-            let dirty = false;
-            (stream, Chain { dirty, ..chain })
-        }));
+        for (stream, mut chain) in std::mem::take(&mut self.chains) {
+            chain.dirty &= !(saved || chain.due);
+            chain.due = false;
+            self.behind |= chain.dirty;
+            self.kept.insert(stream, chain);
+        }
+        if saved {
+            self.behind = false;
+            for chain in self.kept.values_mut() {
+                chain.dirty = false;
+            }
+            if self.is_full() {
+                self.kept.clear();
+            }
+        }
+    }
+
+    /// Whether a stored head is behind its stream.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Whether more heads are kept than should be; storing them makes room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept.len() > KEPT
+    }
+
+    /// After a transaction that failed: what earlier ones left still stands.
+    pub(crate) fn fail(&mut self) {
+        self.undo.clear();
+        self.chains.clear();
+        self.shared = None;
     }
 
     /// Forgets everything.
@@ -179,8 +244,8 @@ impl Heads {
         match self.chains.entry(stream) {
             Entry::Occupied(held) => Ok(held.into_mut()),
             Entry::Vacant(free) => Ok(free.insert(
-                match (self.kept.remove(&stream), conn.engine()) {
-                    (Some(kept), _) => kept,
+                match (self.kept.get(&stream), conn.engine()) {
+                    (Some(kept), _) => kept.clone(),
                     (None, Engine::Sqlite) => look(conn, stream)?,
                     (None, Engine::Postgres) => lock_row(conn, stream)?,
                 },
@@ -221,7 +286,9 @@ impl Heads {
     ) -> Result<&mut Chain, StoreError> {
         let before = self.lock(conn, stream)?.clone();
         self.undo.entry(stream).or_insert(before);
-        Ok(self.chains.entry(stream).or_default())
+        let chain = self.chains.entry(stream).or_default();
+        chain.due = true;
+        Ok(chain)
     }
 
     /// The heads that moved.
@@ -230,26 +297,37 @@ impl Heads {
         all.filter(|(_, chain)| chain.dirty)
     }
 
-    /// Writes the heads that moved.
-    pub(crate) fn save(&self, conn: &mut dyn Conn) -> Result<(), StoreError> {
-        for (stream, chain) in self.dirty() {
-            let head = &chain.head;
-            let frontier = chain.frontier.to_bytes();
-            conn.execute(
-                SAVE,
-                &[
-                    stream.into(),
-                    head.seq.into(),
-                    head.state_rev.into(),
-                    head.authority_rev.into(),
-                    (&head.hash).into(),
-                    head.time.into(),
-                    frontier.as_slice().into(),
-                ],
-            )?;
-        }
-        Ok(())
+    /// Writes the heads that must be stored with this transaction, or every one that moved.
+    pub(crate) fn save(&self, conn: &mut dyn Conn, all: bool) -> Result<(), StoreError> {
+        let moved = self.dirty().filter(|(_, chain)| all || chain.due);
+        moved
+            .into_iter()
+            .try_for_each(|(stream, chain)| save(conn, stream, chain))?;
+        let earlier = self
+            .kept
+            .iter()
+            .filter(|(stream, chain)| all && chain.dirty && !self.chains.contains_key(stream));
+        let mut earlier: Vec<_> = earlier.collect();
+        earlier.sort_unstable_by_key(|(stream, _)| **stream);
+        earlier
+            .into_iter()
+            .try_for_each(|(stream, chain)| save(conn, *stream, chain))
     }
+}
+
+fn save(conn: &mut dyn Conn, stream: Stream, chain: &Chain) -> Result<(), StoreError> {
+    let head = &chain.head;
+    let frontier = chain.frontier.to_bytes();
+    let params = [
+        stream.into(),
+        head.seq.into(),
+        head.state_rev.into(),
+        head.authority_rev.into(),
+        (&head.hash).into(),
+        head.time.into(),
+        frontier.as_slice().into(),
+    ];
+    conn.execute(SAVE, &params).map(|_| ())
 }
 
 /// The instance's `authority_rev`, which nobody moves until this transaction ends.

@@ -8,6 +8,7 @@ use std::{
     array,
     collections::{BTreeMap, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// One stream's place in the queue, for jobs of one priority.
@@ -103,15 +104,26 @@ impl<J> Lanes<J> {
 
     /// Waits for jobs and takes up to `most`, the urgent first and a lane's at a time; nothing once closed and empty.
     pub(crate) fn take(&self, most: usize) -> Option<Vec<(Lane, J)>> {
-        self.wait(&self.ready, most, Priority::ALL)
+        self.wait(&self.ready, most, Priority::ALL, None)
+    }
+
+    /// The same, but nothing at all once it has waited this long.
+    pub(crate) fn take_within(&self, most: usize, patience: Duration) -> Option<Vec<(Lane, J)>> {
+        self.wait(&self.ready, most, Priority::ALL, Some(patience))
     }
 
     /// The same for urgent jobs alone.
     pub(crate) fn take_urgent(&self, most: usize) -> Option<Vec<(Lane, J)>> {
-        self.wait(&self.urgent, most, &[Priority::Urgent])
+        self.wait(&self.urgent, most, &[Priority::Urgent], None)
     }
 
-    fn wait(&self, ready: &Condvar, most: usize, of: &[Priority]) -> Option<Vec<(Lane, J)>> {
+    fn wait(
+        &self,
+        ready: &Condvar,
+        most: usize,
+        of: &[Priority],
+        patience: Option<Duration>,
+    ) -> Option<Vec<(Lane, J)>> {
         let mut state = self.state();
         loop {
             let taken = state.take(most, of);
@@ -121,7 +133,17 @@ impl<J> Lanes<J> {
             if state.closed && of.iter().all(|of| state.band(*of).waiting.is_empty()) {
                 return None;
             }
-            state = ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let Some(patience) = patience else {
+                state = ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let waited = ready
+                .wait_timeout(state, patience)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() {
+                return Some(state.take(most, of));
+            }
         }
     }
 

@@ -30,7 +30,7 @@ pub use command::{Committed, Idempotency, Moved, Plan};
 pub use conn::Engine;
 pub use entity::{Query, Versioned};
 pub use error::{CommitError, Refusal, StoreError};
-pub use events::{CheckpointRow, EventQuery, EventRow, Order};
+pub use events::{CheckpointRow, EventQuery, EventRow, Issues, Order};
 pub use head::Head;
 pub use load::{Load, Priority};
 pub use meta::EPOCH;

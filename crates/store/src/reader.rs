@@ -118,7 +118,7 @@ impl<'c> Reader<'c> {
         self.events(stream, &query)
     }
 
-    /// How many unexpired tokens of these agents were issued under `grant`.
+    /// How many unexpired tokens of these agents were issued under any of these grants.
     ///
     /// # Errors
     /// As for `get`.
@@ -126,10 +126,10 @@ impl<'c> Reader<'c> {
         &mut self,
         stream: Stream,
         agents: &[Id<Agent>],
-        grant: GrantId,
+        grants: &[GrantId],
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        events::tokens_under(self.on(stream)?, stream, agents, grant, now)
+    ) -> Result<events::Issues, StoreError> {
+        events::tokens_under(self.on(stream)?, stream, agents, grants, now)
     }
 
     /// The newest checkpoints, newest first, at most `latest`.

@@ -319,8 +319,12 @@ impl Store {
 
 fn every_head(conn: &mut dyn Conn) -> Result<Vec<(Stream, Head)>, StoreError> {
     let rows = conn.query(HEADS, &[])?.into_iter();
-    rows.map(|row| head::decode(row).map(|(stream, chain)| (stream, chain.head)))
-        .collect()
+    rows.map(|row| {
+        let (stream, mut chain) = head::decode(row)?;
+        head::follow(conn, stream, &mut chain)?;
+        Ok((stream, chain.head))
+    })
+    .collect()
 }
 
 fn feed_row(row: crate::value::Row) -> Result<FeedRow, StoreError> {

@@ -19,6 +19,9 @@ const NAMED: usize = 100;
 pub struct Cascaded {
     /// Unexpired tokens that are dead now.
     pub tokens: u64,
+    /// Set when there may be more: they are counted along the newest entries of the log, as far as is quick.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tokens_at_least: bool,
     /// Runs that ended, descendants included.
     pub runs: u64,
     /// Delegations that ended.
@@ -74,11 +77,9 @@ impl Below {
             self.agents.iter().copied().collect::<Vec<_>>(),
         );
         let count = move |reader: &mut store::Reader<'_>| {
-            grants.iter().try_fold(0, |sum, grant| {
-                Ok(sum + reader.tokens_under(stream, &agents, *grant, now)?)
-            })
+            reader.tokens_under(stream, &agents, &grants, now)
         };
-        let tokens = cx
+        let issued = cx
             .platform
             .store
             .read(stream, count)
@@ -86,7 +87,8 @@ impl Below {
             .map_err(Error::from)?;
         let runs = u64::try_from(self.runs.len()).unwrap_or(u64::MAX);
         Ok(Cascaded {
-            tokens,
+            tokens: issued.tokens,
+            tokens_at_least: issued.more,
             runs,
             delegations: 0,
         })

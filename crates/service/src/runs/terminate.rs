@@ -69,6 +69,7 @@ impl Operation for Terminate {
         let counted = below.count(cx).await?;
         let cascaded = Cascaded {
             tokens: if graceful { 0 } else { counted.tokens },
+            tokens_at_least: counted.tokens_at_least && !graceful,
             ..counted
         };
         let after = if graceful {

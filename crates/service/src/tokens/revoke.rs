@@ -45,6 +45,9 @@ pub struct Cascaded {
     runs: u64,
     /// Tokens of agents that were issued below it and had not expired.
     tokens: u64,
+    /// Set when there may be more: they are counted along the newest entries of the log, as far as is quick.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tokens_at_least: bool,
 }
 
 impl Operation for RevokeToken {
@@ -123,14 +126,16 @@ async fn below(cx: &Cx, token: &ApiTokenCore) -> Result<Cascaded> {
     let agents: BTreeSet<_> = runs.iter().map(|run| run.agent).collect();
     let (agents, now): (Vec<_>, _) = (agents.into_iter().collect(), view.now);
     let count = cx.platform.store.read(stream, move |reader| {
-        reader.tokens_under(stream, &agents, grant, now)
+        reader.tokens_under(stream, &agents, &[grant], now)
     });
     let open = runs
         .iter()
         .filter(|run| run.state_at(now).is_live())
         .count();
+    let issued = count.await?;
     Ok(Cascaded {
         runs: u64::try_from(open).unwrap_or(u64::MAX),
-        tokens: count.await?,
+        tokens: issued.tokens,
+        tokens_at_least: issued.more,
     })
 }

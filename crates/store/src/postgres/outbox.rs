@@ -234,7 +234,7 @@ fn entries(rows: &[EntryRow]) -> Write<'_> {
         column(rows, |row| row.link.time.micros()),
         column(rows, |row| row.event.as_slice()),
         column(rows, |row| row.state_rev),
-        column(rows, |row| row.entry.projection.kind.as_str()),
+        column(rows, |row| &*row.entry.projection.kind),
         column(rows, |row| row.entry.projection.actor.as_str()),
         column(rows, |row| row.entry.projection.resource.as_deref()),
         column(rows, |row| row.agent.as_ref().map(<[u8; 16]>::as_slice)),

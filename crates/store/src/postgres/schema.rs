@@ -18,6 +18,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "months",
         sql: include_str!("../../migrations/postgres/0003_months.sql"),
     },
+    Migration {
+        number: 7,
+        name: "no_token_index",
+        sql: include_str!("../../migrations/postgres/0007_no_token_index.sql"),
+    },
 ];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";

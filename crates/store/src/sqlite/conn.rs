@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{Clock, Micros};
 use rusqlite::{
-    Connection, OpenFlags, Statement, ToSql, ffi, params_from_iter,
+    Connection, OpenFlags, Statement, ToSql, config::DbConfig, ffi, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -23,7 +23,7 @@ use std::{
 };
 
 const SETTINGS: &str = "
-    PRAGMA page_size = 8192;
+    PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
@@ -71,6 +71,7 @@ impl Lite {
             .busy_timeout(Duration::from_secs(5))
             .map_err(meaning)?;
         inner.execute_batch(SETTINGS).map_err(meaning)?;
+        plan_once(&inner)?;
         inner.set_prepared_statement_cache_capacity(256);
         Ok(Self {
             inner,
@@ -87,6 +88,7 @@ impl Lite {
             .busy_timeout(Duration::from_secs(5))
             .map_err(meaning)?;
         inner.execute_batch(READING).map_err(meaning)?;
+        plan_once(&inner)?;
         inner.set_prepared_statement_cache_capacity(64);
         Ok(Self {
             inner,
@@ -189,6 +191,13 @@ impl Lite {
         let mut statement = self.inner.prepare_cached(sql).map_err(meaning)?;
         run(&mut statement).map_err(meaning)
     }
+}
+
+/// A prepared statement keeps its plan whatever is bound to it; otherwise each new value may have it made again.
+fn plan_once(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(|_| ())
+        .map_err(meaning)
 }
 
 /// Makes the file readable by nobody else before anything is in it; the log beside it inherits that.

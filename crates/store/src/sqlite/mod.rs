@@ -24,11 +24,18 @@ use std::{
 };
 
 const LEDGER: &str = include_str!("../../migrations/sqlite/0000_ledger.sql");
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "first",
-    sql: include_str!("../../migrations/sqlite/0001_first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first",
+        sql: include_str!("../../migrations/sqlite/0001_first.sql"),
+    },
+    Migration {
+        number: 7,
+        name: "no_token_index",
+        sql: include_str!("../../migrations/sqlite/0007_no_token_index.sql"),
+    },
+];
 
 /// What the writing thread takes from its queue.
 pub(crate) enum Job {

@@ -13,10 +13,15 @@ use crate::{
     record::{Record, Waiting},
 };
 use domain::Stream;
-use kernel::Clock;
+use kernel::{Clock, Micros, Monotonic};
+use std::time::Duration;
 
 /// The most that share one COMMIT.
 const GROUP: usize = 512;
+/// How often every head that moved is stored; a reader follows the log from there.
+const SAVE_EVERY: Micros = Micros::seconds(1);
+/// How long the queue may be empty before they are stored.
+const PAUSE: Duration = Duration::from_millis(200);
 const SAVE: &str = "SAVEPOINT one";
 const UNDO: &str = "ROLLBACK TO one";
 const RELEASE: &str = "RELEASE one";
@@ -33,9 +38,19 @@ pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, clock: &dyn Clock) {
     // If this thread ends for any other reason, nobody may wait for it.
     let _end = Abandon(jobs);
     let mut known = Known::default();
-    while let Some(group) = jobs.take(GROUP) {
-        let group = group.into_iter().map(|(_, job)| job).collect();
-        together(&mut conn, &mut known, group, clock);
+    loop {
+        let taken = if known.heads.is_behind() {
+            jobs.take_within(GROUP, PAUSE)
+        } else {
+            jobs.take(GROUP)
+        };
+        let last = taken.is_none();
+        let group: Vec<Job> = taken.into_iter().flatten().map(|(_, job)| job).collect();
+        let all = group.is_empty() || clock.boot().since(known.saved) >= SAVE_EVERY;
+        together(&mut conn, &mut known, group, clock, all);
+        if last {
+            return;
+        }
     }
 }
 
@@ -52,6 +67,8 @@ impl Drop for Abandon<'_> {
 struct Known {
     heads: Heads,
     version: i64,
+    /// When every head was last stored.
+    saved: Monotonic,
 }
 
 impl Known {
@@ -64,8 +81,9 @@ impl Known {
     }
 }
 
-fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, clock: &dyn Clock) {
+fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, clock: &dyn Clock, all: bool) {
     let mut ran = Vec::with_capacity(jobs.len());
+    let all = all || known.heads.is_full();
     let mut group = Group {
         state: known.begin(conn),
         conn,
@@ -75,7 +93,10 @@ fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, clock: &dyn Cloc
     for job in jobs {
         ran.push(group.job(job));
     }
-    let ended = group.end();
+    let ended = group.end(all);
+    if all && ended.is_ok() {
+        known.saved = clock.boot();
+    }
     if let Err(error) = &ended {
         tracing::error!(%error, commands = ran.len(), "a group of commands was not committed");
     }
@@ -180,14 +201,14 @@ impl Group<'_> {
         Ok(Recorded { seq: link.seq })
     }
 
-    fn end(&mut self) -> Result<(), StoreError> {
+    fn end(&mut self, all: bool) -> Result<(), StoreError> {
         let ended = self
             .state()
-            .and_then(|()| self.heads.save(self.conn))
+            .and_then(|()| self.heads.save(self.conn, all))
             .and_then(|()| self.conn.commit());
         match ended {
-            Ok(()) => self.heads.settle(),
-            Err(_) => self.heads.clear(),
+            Ok(()) => self.heads.settle(all),
+            Err(_) => self.heads.fail(),
         }
         if ended.is_err() && !self.conn.lost() && self.conn.batch("ROLLBACK").is_err() {
             tracing::error!("a group could not be rolled back");

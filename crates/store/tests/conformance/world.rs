@@ -3,7 +3,7 @@
 use domain::{
     Assignment, AssignmentCore, Entry, GrantId, Lineage, Principal, Revocation, RevocationCore,
     Stream,
-    entry::{Action, Actor, Context, Details, Issued, Outcome, Security, TOKEN_ISSUED},
+    entry::{Action, Actor, After, Context, Details, Issued, Outcome, Security, TOKEN_ISSUED},
 };
 use kernel::{Entropy, Id, Timestamp};
 use std::{path::PathBuf, sync::Arc};
@@ -187,7 +187,7 @@ fn plain(kind: &str, event_id: Id<kernel::Event>, timestamp: Timestamp) -> Entry
         },
         security: Security::default(),
         timestamp,
-        kind: kind.into(),
+        kind: kind.to_owned().into(),
         v: 1,
     }
 }

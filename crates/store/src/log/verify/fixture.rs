@@ -112,7 +112,7 @@ pub(crate) fn row(
         time,
         event_id: entry.event_id.bytes(),
         state_rev,
-        kind: shown.kind,
+        kind: shown.kind.to_string(),
         actor: shown.actor,
         resource: shown.resource,
         agent: shown.agent.map(|agent| agent.bytes()),
