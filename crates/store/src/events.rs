@@ -176,8 +176,12 @@ pub(crate) fn tokens_under(
             }
             let agent = cells.optional_array("agent")?.map(Id::from_bytes);
             let lineage = cells.optional_bytes("lineage")?;
-            let end = cells.optional_int("expires_at")?.map(Timestamp::from_micros);
-            if !agent.is_some_and(|agent| agents.contains(&agent)) || end.is_none_or(|end| end <= now) {
+            let end = cells
+                .optional_int("expires_at")?
+                .map(Timestamp::from_micros);
+            if !agent.is_some_and(|agent| agents.contains(&agent))
+                || end.is_none_or(|end| end <= now)
+            {
                 continue;
             }
             let lineage = lineage.and_then(|bytes| Lineage::from_bytes(&bytes));

@@ -243,13 +243,11 @@ impl Heads {
     ) -> Result<&mut Chain, StoreError> {
         match self.chains.entry(stream) {
             Entry::Occupied(held) => Ok(held.into_mut()),
-            Entry::Vacant(free) => Ok(free.insert(
-                match (self.kept.get(&stream), conn.engine()) {
-                    (Some(kept), _) => kept.clone(),
-                    (None, Engine::Sqlite) => look(conn, stream)?,
-                    (None, Engine::Postgres) => lock_row(conn, stream)?,
-                },
-            )),
+            Entry::Vacant(free) => Ok(free.insert(match (self.kept.get(&stream), conn.engine()) {
+                (Some(kept), _) => kept.clone(),
+                (None, Engine::Sqlite) => look(conn, stream)?,
+                (None, Engine::Postgres) => lock_row(conn, stream)?,
+            })),
         }
     }
 

@@ -44,6 +44,7 @@ impl World {
             node,
             keyring: Keyring::new(&[7; 32]).unwrap(),
             keys: KeyCache::default(),
+            signatures: Default::default(),
             subjects: SubjectKeys::default(),
             failures: Failures::default(),
             clock,

@@ -8,7 +8,9 @@ use crate::{
 };
 use kernel::{Clock, Micros};
 use rusqlite::{
-    Connection, OpenFlags, Statement, ToSql, config::DbConfig, ffi, params_from_iter,
+    Connection, OpenFlags, Statement, ToSql,
+    config::DbConfig,
+    ffi, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{

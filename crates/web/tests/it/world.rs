@@ -59,6 +59,7 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         node,
         keyring: Keyring::new(&[7; 32]).unwrap(),
         keys: KeyCache::default(),
+        signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
         clock: Arc::new(SystemClock),
