@@ -3,7 +3,7 @@
 
 mod file;
 
-pub use file::{ConfigError, File, Problem};
+pub use file::{ConfigError, File, Problem, TlsFiles};
 
 use ipnet::IpNet;
 use kernel::{ExposeSecret, Micros, SecretString, limits};
@@ -31,6 +31,10 @@ pub struct Told {
     pub database_url: Option<SecretString>,
     /// `--redis-url`, `CARDEA_REDIS_URL`.
     pub redis_url: Option<SecretString>,
+    /// `--tls-certificate`, `CARDEA_TLS_CERTIFICATE`.
+    pub tls_certificate: Option<PathBuf>,
+    /// `--tls-key`, `CARDEA_TLS_KEY`.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// What holds after everything was put together.
@@ -46,6 +50,8 @@ pub struct Settings {
     pub database_url: Option<SecretString>,
     /// The shared fast state; nothing uses it until there are several nodes.
     pub redis_url: Option<SecretString>,
+    /// The listener's certificate and key; without them it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// The instance key, where it is not in the data folder.
     pub instance_key: Option<PathBuf>,
     /// Networks of proxies that are believed.
@@ -82,11 +88,33 @@ impl Settings {
                 || secret(file.redis.url_file.as_deref()),
                 |url| Ok(Some(url)),
             )?,
+            tls: tls(
+                told.tls_certificate.or(file.tls.certificate),
+                told.tls_key.or(file.tls.key),
+            )?,
             instance_key: file.keys.instance_file,
             trusted_proxies: file.proxy.trusted.iter().map(|network| network.0).collect(),
             max_staleness: file.live.max_staleness.unwrap_or(limits::STALENESS),
         };
         Ok(settings)
+    }
+}
+
+fn tls(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (Some(_), None) => Err(ConfigError::flag(
+            "tls.key",
+            "is needed beside `tls.certificate`",
+        )),
+        (None, Some(_)) => Err(ConfigError::flag(
+            "tls.certificate",
+            "is needed beside `tls.key`",
+        )),
     }
 }
 
@@ -198,6 +226,29 @@ mod tests {
         assert_eq!(
             (bare.listen.to_string(), bare.public_url),
             (LISTEN.to_owned(), None)
+        );
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let told = |certificate: Option<&str>, key: Option<&str>| {
+            let settings = Settings::gather(Told {
+                data: Some("/d".into()),
+                tls_certificate: certificate.map(PathBuf::from),
+                tls_key: key.map(PathBuf::from),
+                ..Told::default()
+            });
+            settings
+                .map(|settings| settings.tls)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(told(None, None), Ok(None));
+        assert!(told(Some("/c"), Some("/k")).unwrap().is_some());
+        assert!(told(Some("/c"), None).unwrap_err().contains("tls.key"));
+        assert!(
+            told(None, Some("/k"))
+                .unwrap_err()
+                .contains("tls.certificate")
         );
     }
 

@@ -1,6 +1,7 @@
 //! The binary's inside: configuration, the data folder, wiring of one server, the command line and the story that
 //! `cardea demo` plays. It decides nothing about access; tests start servers from here.
 
+mod certificate;
 mod command;
 pub mod config;
 mod control;

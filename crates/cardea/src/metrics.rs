@@ -37,6 +37,10 @@ fn install() -> Result<Recorder, String> {
         "cardea_introspections_total",
         "Introspections by kind of caller and answer."
     );
+    metrics::describe_gauge!(
+        "cardea_circuit_state",
+        "The circuit in front of a dependency: 0 closed, 1 trying, 2 open."
+    );
     metrics::gauge!("cardea_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(recorder)
 }

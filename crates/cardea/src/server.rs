@@ -2,6 +2,8 @@
 //! ends in order: no new requests, those in flight finished, counts and checkpoints written, database closed.
 
 use crate::{
+    certificate::{Certificate, CertificateError},
+    config::TlsFiles,
     control::Control,
     data::{self, Data, DataError},
     instance::{Instance, OpenError, Opening},
@@ -38,6 +40,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// The database server; absent for the embedded database.
     pub database_url: Option<SecretString>,
+    /// The listener's certificate and key; without them it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// The instance key, where it is not in the data folder.
     pub instance_key: Option<PathBuf>,
     /// Networks of proxies that are believed.
@@ -58,6 +62,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
             database_url: None,
+            tls: None,
             instance_key: None,
             trusted_proxies: Vec::new(),
             max_staleness: limits::STALENESS,
@@ -89,6 +94,9 @@ pub enum StartError {
     /// The instance cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Nothing can be encrypted.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The metrics cannot be kept.
     #[error("metrics cannot be kept: {0}")]
     Metrics(String),
@@ -103,6 +111,7 @@ impl From<DataError> for StartError {
 /// A running server.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     instance: Instance,
     tasks: JoinSet<()>,
     listener: JoinHandle<()>,
@@ -121,15 +130,25 @@ impl Server {
         let failed = |error| StartError::Listen(options.listen, error);
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let default_url = format!("http://localhost:{}", address.port());
+        let certificate = options.tls.clone().map(Certificate::load).transpose()?;
+        let certificate = certificate.map(Arc::new);
+        let scheme = if certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let default_url = format!("{scheme}://localhost:{}", address.port());
         let instance = Instance::open_held(options.opening(), held, &default_url).await?;
         let platform = instance.platform.clone();
         let door = door(&platform, options.trusted_proxies, metrics);
         let (stop, stopped) = oneshot::channel();
         let router = web::router(Arc::new(door));
+        let encryption = certificate
+            .as_ref()
+            .map(|certificate| certificate.encryption());
         let listener = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            if let Err(error) = web::serve(listener, router, shutdown).await {
+            if let Err(error) = web::serve(listener, router, encryption, shutdown).await {
                 tracing::error!(%error, "the listener ended");
             }
         });
@@ -140,9 +159,13 @@ impl Server {
                 None
             }
         };
-        let tasks = background(&platform, &instance.data);
+        let mut tasks = background(&platform, &instance.data);
+        if let Some(certificate) = certificate {
+            tasks.spawn(certificate.follow(platform.clone()));
+        }
         Ok(Self {
             address,
+            scheme,
             instance,
             tasks,
             listener,
@@ -155,6 +178,10 @@ impl Server {
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
+    /// `https` where it has a certificate, else `http`.
+    pub const fn scheme(&self) -> &'static str {
+        self.scheme
+    }
     /// Where a client on this machine reaches it.
     pub fn local_url(&self) -> String {
         let address = match self.address.ip() {
@@ -163,7 +190,7 @@ impl Server {
             }
             _ => self.address,
         };
-        format!("http://{address}")
+        format!("{}://{address}", self.scheme)
     }
     /// Its means.
     pub const fn platform(&self) -> &Arc<Platform> {

@@ -31,7 +31,7 @@ mod tokens;
 mod trust;
 pub mod upkeep;
 
-pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key};
+pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key, record_own};
 pub use caller::{CREDENTIAL_CLAIM, Caller, authenticate, organization_of, still};
 pub use cx::{Cx, Done, Envelope, Peer};
 pub use error::{Error, Result};

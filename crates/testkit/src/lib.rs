@@ -8,6 +8,7 @@
     reason = "a fixture that cannot stand fails the test where it is asked for, and says why"
 )]
 
+pub mod certificates;
 pub mod clock;
 pub mod postgres;
 pub mod proxy;

@@ -18,6 +18,7 @@ mod patience;
 mod router;
 mod series;
 mod serve;
+mod tls;
 mod tools;
 
 pub use arrival::Socket;
@@ -25,3 +26,4 @@ pub use door::{Door, DoorConfig, Readiness};
 pub use openapi::openapi;
 pub use router::router;
 pub use serve::serve;
+pub use tls::{Encryption, TlsError};

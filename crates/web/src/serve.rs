@@ -1,7 +1,7 @@
 //! The server: bounded connections, bounded heads, no patience with the slow, and an orderly end.
-//! It speaks HTTP/1.1; what is answered is the router's.
+//! It speaks HTTP/1.1, under TLS where it is given a certificate; what is answered is the router's.
 
-use crate::{Socket, body::patience, patience::Patient};
+use crate::{Encryption, Socket, body::patience, patience::Patient};
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -11,6 +11,7 @@ use hyper_util::{
 use kernel::limits;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -29,6 +30,7 @@ const HEADERS: usize = 100;
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    encryption: Option<Arc<Encryption>>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
@@ -44,6 +46,7 @@ pub async fn serve(
                 stream,
                 peer,
                 router.clone(),
+                encryption.clone(),
                 graceful.watcher(),
                 place,
             ));
@@ -77,11 +80,29 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
+    encryption: Option<Arc<Encryption>>,
     watcher: Watcher,
     _place: OwnedSemaphorePermit,
 ) {
     // Answers are small and whole: waiting to fill a segment only delays them.
     let _best_effort = stream.set_nodelay(true);
+    let stream = Patient::new(stream);
+    let Some(encryption) = encryption else {
+        return speak(stream, peer, router, watcher).await;
+    };
+    match timeout(patience(), encryption.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, peer, router, watcher).await,
+        Ok(Err(cause)) => tracing::debug!(%cause, "a handshake failed"),
+        Err(_) => tracing::debug!("a handshake took too long"),
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+) {
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(Socket(peer));
         router.clone().call(request)
@@ -91,7 +112,7 @@ async fn connection(
         .header_read_timeout(patience())
         .max_headers(HEADERS)
         .max_header_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     if let Err(cause) = watcher.watch(served).await {
         tracing::debug!(%cause, "a connection ended early");
     }

@@ -55,7 +55,26 @@ pub fn server_flags(command: Command) -> Command {
     let redis = redis
         .help("Shared fast state for several nodes; accepted, and unused by a single node")
         .help_heading("Instance");
+    let tls = |name: &'static str, env: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("FILE")
+            .env(env)
+            .value_parser(value_parser!(PathBuf))
+            .help(help)
+            .help_heading("Instance")
+    };
     flags(command)
+        .arg(tls(
+            "tls-certificate",
+            "CARDEA_TLS_CERTIFICATE",
+            "Serve HTTPS with this chain (PEM); read again when it changes",
+        ))
+        .arg(tls(
+            "tls-key",
+            "CARDEA_TLS_KEY",
+            "The key of that certificate (PEM)",
+        ))
         .arg(
             listen
                 .value_parser(value_parser!(SocketAddr))
@@ -79,6 +98,8 @@ fn told(matches: &ArgMatches) -> Told {
         public_url: text("public-url"),
         database_url: text("database-url").map(SecretString::from),
         redis_url: text("redis-url").map(SecretString::from),
+        tls_certificate: path("tls-certificate"),
+        tls_key: path("tls-key"),
     }
 }
 
@@ -176,5 +197,6 @@ pub fn default_url(settings: &Settings) -> String {
     } else {
         port.to_string()
     };
-    format!("http://localhost:{port}")
+    let scheme = settings.tls.as_ref().map_or("http", |_| "https");
+    format!("{scheme}://localhost:{port}")
 }

@@ -36,6 +36,7 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         listen: settings.listen,
         public_url: settings.public_url,
         database_url: settings.database_url,
+        tls: settings.tls,
         instance_key: settings.instance_key,
         trusted_proxies: settings.trusted_proxies,
         max_staleness: settings.max_staleness,
@@ -43,7 +44,11 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     };
     let stop = Stop::listen()?;
     let server = Server::start(options).await.map_err(not_started)?;
-    output::print(&format!("cardea listens on http://{}\n", server.address()));
+    output::print(&format!(
+        "cardea listens on {}://{}\n",
+        server.scheme(),
+        server.address()
+    ));
     announce(&server).await?;
     stop.asked().await;
     tracing::info!("stopping");
@@ -58,7 +63,11 @@ fn not_started(error: StartError) -> Failure {
 /// Says where the instance is reached and, while it has no organization, how to set it up.
 async fn announce(server: &Server) -> Result<(), Failure> {
     let platform = server.platform();
-    let own = format!("http://localhost:{}", server.address().port());
+    let own = format!(
+        "{}://localhost:{}",
+        server.scheme(),
+        server.address().port()
+    );
     if platform.public_url != own {
         output::print(&format!("public URL      {}\n", platform.public_url));
     }

@@ -71,6 +71,27 @@ pub struct File {
     pub proxy: Proxy,
     /// Live state; takes effect at the next start.
     pub live: Live,
+    /// The listener's certificate; the names take effect at the next start, what the files hold at once.
+    pub tls: Tls,
+}
+
+/// The listener's certificate.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The chain, PEM, the server's own first.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// Where the listener's certificate and key lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
 }
 
 /// Something at a URL that may hold a password.
@@ -256,7 +277,8 @@ mod tests {
     fn the_documented_file_is_read() {
         let text = "listen = \"127.0.0.1:8080\"\npublic_url = \"https://id.example.com\"\ndata = \"/var/lib/cardea\"\n\
             [database]\nurl_file = \"/run/db\"\n[redis]\nurl_file = \"/run/redis\"\n[keys]\ninstance_file = \"/run/key\"\n\
-            [proxy]\ntrusted = [\"10.0.0.0/8\"]\n[live]\nmax_staleness = \"2s\"\n";
+            [proxy]\ntrusted = [\"10.0.0.0/8\"]\n[live]\nmax_staleness = \"2s\"\n\
+            [tls]\ncertificate = \"/run/tls.crt\"\nkey = \"/run/tls.key\"\n";
         let file = File::parse(text).unwrap();
         assert_eq!(file.live.max_staleness, Some(limits::STALENESS));
         assert_eq!(file.keys.instance_file, Some("/run/key".into()));

@@ -200,8 +200,15 @@ async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        tracing::error!(%error, "an entry about a failed attempt could not be written");
+        tracing::error!(%error, "an entry could not be written");
     }
+}
+
+/// Writes an entry in the instance's log about something the server did by itself. Where that is impossible, the
+/// process's own log says so.
+pub async fn record_own(platform: &Platform, act: Act) {
+    let act = act.by(Principal::System, "job");
+    write(platform, Stream::INSTANCE, &Peer::job(), act).await;
 }
 
 /// Writes an entry about something a known caller may not do.

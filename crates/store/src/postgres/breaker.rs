@@ -101,3 +101,59 @@ fn tell(state: State) {
     };
     metrics::gauge!("cardea_circuit_state", "dependency" => "database").set(shown);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testkit::clock::MockClock;
+
+    fn lost() -> Result<(), StoreError> {
+        Err(StoreError::Lost("no".into()))
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_lets_one_try_and_closes_when_it_answers() {
+        let (breaker, clock) = (Breaker::new(), MockClock::default());
+        let asked = std::cell::Cell::new(0);
+        let through = |answer: fn() -> Result<(), StoreError>| {
+            let connect = || {
+                asked.set(asked.get() + 1);
+                answer()
+            };
+            breaker.through(&clock, connect).is_ok()
+        };
+        for _ in 0..FAILURES - 1 {
+            assert!(!through(lost));
+        }
+        assert!(through(|| Ok(())), "not in a row");
+        for _ in 0..FAILURES {
+            assert!(!through(lost));
+        }
+        let before = asked.get();
+        assert!(!through(|| Ok(())), "open: nobody asks");
+        assert_eq!(asked.get(), before);
+        clock.advance(FIRST);
+        assert!(!through(lost), "one tries");
+        clock.advance(FIRST);
+        assert!(!through(|| Ok(())), "it stays open for longer");
+        assert_eq!(asked.get(), before + 1);
+        clock.advance(FIRST);
+        assert!(through(|| Ok(())) && through(|| Ok(())));
+        assert_eq!(asked.get(), before + 3);
+    }
+
+    #[test]
+    fn one_at_a_time_tries_and_a_server_that_refuses_answers() {
+        let (breaker, clock) = (Breaker::new(), MockClock::default());
+        for _ in 0..FAILURES {
+            assert!(breaker.through(&clock, lost).is_err());
+        }
+        clock.advance(FIRST);
+        let tried = breaker.through(&clock, || {
+            assert!(breaker.through(&clock, || Ok(())).is_err(), "another waits");
+            Err::<(), _>(StoreError::Database("no such role".into()))
+        });
+        assert!(tried.is_err());
+        assert!(breaker.through(&clock, || Ok(())).is_ok());
+    }
+}

@@ -9,14 +9,18 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod encrypted;
 mod feed;
 mod file;
+mod groups;
 mod log;
 mod lost;
+mod months;
 mod races;
 mod rows;
 mod rules;
 mod server;
+mod survive;
 mod texts;
 mod world;
 

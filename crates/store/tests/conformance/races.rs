@@ -228,7 +228,12 @@ pub async fn a_burst_is_refused_beyond_the_bound(world: World) {
     release.send(()).unwrap();
     slow.await.unwrap().unwrap();
     let before = urgent.await.unwrap().unwrap().value;
-    assert!(before <= 1, "{before} of the burst went first");
+    // What shares a transaction that began already goes first.
+    let most = match world.store.engine() {
+        store::Engine::Sqlite => 1,
+        store::Engine::Postgres => 64,
+    };
+    assert!(before <= most, "{before} of the burst went first");
     for commit in waiting {
         let outcome = commit.await.unwrap();
         assert!(outcome.is_ok() || outcome.unwrap_err() == CommitError::Busy);

@@ -25,7 +25,7 @@ async fn running() -> Running {
     let shutdown = async move {
         let _ended = stopped.await;
     };
-    let server = tokio::spawn(web::serve(listener, world.router.clone(), shutdown));
+    let server = tokio::spawn(web::serve(listener, world.router.clone(), None, shutdown));
     Running {
         address,
         stop,
