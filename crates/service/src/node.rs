@@ -155,13 +155,24 @@ impl Node {
     {
         let node = self.clone();
         let whole = tokio::spawn(async move {
-            let done = node.store.commit(plan, run).await?;
+            let here = node.clone();
+            let told = move |moved: &[Moved]| here.advance(moved);
+            let done = node.store.commit_and_tell(plan, run, told).await?;
             node.absorb(&done.moved).await;
             Ok(done)
         });
         whole
             .await
             .unwrap_or(Err(CommitError::Unavailable(StoreError::Panicked)))
+    }
+
+    /// Takes in what follows at once. Told on the database's thread, in the order of the commits, hardly anything
+    /// is left that has to be fetched.
+    fn advance(&self, moved: &[Moved]) {
+        for step in moved.iter().filter(|step| !step.changes.is_empty()) {
+            self.cells
+                .advance(step.stream, step.head.state_rev, &step.changes);
+        }
     }
 
     /// What cannot be taken in is in doubt: it permits nothing until a poll has caught up.

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answer> {
     cx.set_operation(&O::META);
-    cx.envelope.body_digest = crate::sealing::sha256(input.to_string().as_bytes());
+    if cx.envelope.idempotency_key.is_some() {
+        cx.envelope.body_digest = crate::sealing::sha256(input.to_string().as_bytes());
+    }
     let input: O::Input = parse_input(input)?;
     for _ in 0..limits::DECIDE_ATTEMPTS {
         if let Err(refusal) = admit::<O>(&mut cx, &input) {

@@ -131,8 +131,12 @@ pub(crate) struct Pending<T, F> {
     pub(crate) plan: Plan,
     pub(crate) run: F,
     pub(crate) value: Option<T>,
+    pub(crate) told: Told,
     pub(crate) reply: oneshot::Sender<Result<Committed<T>, CommitError>>,
 }
+
+/// Who hears on the database's thread what a commit moved.
+pub(crate) type Told = Box<dyn FnOnce(&[Moved]) + Send>;
 
 impl<T, F> Command for Pending<T, F>
 where
@@ -150,8 +154,11 @@ where
     }
 
     fn reply(self: Box<Self>, outcome: Result<Done, CommitError>) {
-        let Self { value, reply, .. } = *self;
+        let Self {
+            value, told, reply, ..
+        } = *self;
         let committed = outcome.and_then(|done| {
+            told(&done.moved);
             let value = value.ok_or(CommitError::Unavailable(StoreError::Panicked))?;
             Ok(Committed {
                 value,

@@ -2,7 +2,7 @@
 //! blocks the caller's thread except `sqlite`, `postgres` and `close`.
 
 use crate::{
-    CommitError, Committed, Engine, Head, Load, Operational, Plan, Prepared, Reader, Record,
+    CommitError, Committed, Engine, Head, Load, Moved, Operational, Plan, Prepared, Reader, Record,
     Recorded, Refusal, StoreError,
     command::Pending,
     conn::{Backend, Conn, Role, Task},
@@ -109,11 +109,30 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Refusal> + Send + Sync + 'static,
         T: Send + 'static,
     {
+        self.commit_and_tell(plan, run, |_| ()).await
+    }
+
+    /// The same; `told` hears what was moved on the database's thread, after the commit and before anybody has the
+    /// answer. On SQLite, that is in the order of the commits. It must not wait.
+    ///
+    /// # Errors
+    /// As for `commit`.
+    pub async fn commit_and_tell<T, F>(
+        &self,
+        plan: Plan,
+        run: F,
+        told: impl FnOnce(&[Moved]) + Send + 'static,
+    ) -> Result<Committed<T>, CommitError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, Refusal> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         self.backend.commit(Box::new(Pending {
             plan,
             run,
             value: None,
+            told: Box::new(told),
             reply,
         }))?;
         answer.await.unwrap_or(Err(StoreError::closed().into()))
