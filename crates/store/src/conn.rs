@@ -2,8 +2,11 @@
 //! run in a transaction. Everything above this file is written once.
 
 use crate::{
-    Load, Priority, StoreError, command::Command, postgres::Outbox, record::Waiting, value::Param,
-    value::Row,
+    Load, Priority, StoreError,
+    command::Command,
+    postgres::Outbox,
+    record::Waiting,
+    value::{Cell, Param, Row},
 };
 use domain::Stream;
 use kernel::Timestamp;
@@ -27,6 +30,20 @@ pub(crate) trait Conn {
     /// Where writes wait that nobody asks about; none when each is made at once.
     fn outbox(&mut self) -> Option<&mut Outbox> {
         None
+    }
+
+    /// Shows every row where it lies, for those who read millions of them.
+    fn each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        show: &mut dyn FnMut(&[Cell<'_>]),
+    ) -> Result<(), StoreError> {
+        for row in self.query(sql, params)? {
+            let cells: Vec<Cell<'_>> = row.iter().map(Cell::from).collect();
+            show(&cells);
+        }
+        Ok(())
     }
 }
 

@@ -37,6 +37,6 @@ pub use meta::EPOCH;
 pub use operate::Operational;
 pub use reader::Reader;
 pub use record::{Decided, Once, Prepared, Record, Recorded};
-pub use scan::{Scan, StreamHead};
+pub use scan::{Scan, StreamHead, Stretch};
 pub use store::{FeedRow, Options, Store};
 pub use tx::Tx;

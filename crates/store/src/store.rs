@@ -9,7 +9,7 @@ use crate::{
     events::{self, CheckpointRow},
     head, meta, operate, postgres,
     record::Waiting,
-    scan::{self, Scan},
+    scan::{self, Scan, Stretch},
     sqlite,
     tx::Tx,
     value::Cells,
@@ -219,18 +219,30 @@ impl Store {
         self.look(Role::Node, run).await
     }
 
-    /// The rows of all streams after a position, as they lie in the file. An embedded database alone has positions.
+    /// The rows of all streams as they lie in the file. An embedded database alone has positions.
     ///
     /// # Errors
     /// When the database fails or is a server.
-    pub async fn scan(&self, after: Option<i64>, limit: usize) -> Result<Scan, StoreError> {
-        if self.engine() != Engine::Sqlite {
-            return Err(StoreError::Value(
-                "a database server has no positions".into(),
-            ));
+    pub async fn scan(&self, stretch: Stretch) -> Result<Scan, StoreError> {
+        self.has_positions()?;
+        self.look(Role::Node, move |conn| scan::scan(conn, stretch))
+            .await
+    }
+
+    /// A position before every row of the file, and that of its last.
+    ///
+    /// # Errors
+    /// When the database fails or is a server.
+    pub async fn extent(&self) -> Result<(i64, i64), StoreError> {
+        self.has_positions()?;
+        self.look(Role::Node, scan::extent).await
+    }
+
+    fn has_positions(&self) -> Result<(), StoreError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => Err(StoreError::Value("a database server has no positions".into())),
         }
-        let run = move |conn: &mut dyn Conn| scan::scan(conn, after, limit);
-        self.look(Role::Node, run).await
     }
 
     /// The streams that have entries, known or not.

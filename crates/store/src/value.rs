@@ -76,6 +76,42 @@ pub(crate) enum Value {
 /// The cells of a row in the order of the statement.
 pub(crate) type Row = Vec<Value>;
 
+/// A cell that still lies where the database keeps it. Text is bytes until somebody looks.
+#[derive(Clone, Copy)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+}
+
+impl<'a> From<&'a Value> for Cell<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(value) => Self::Int(*value),
+            Value::Text(value) => Self::Text(value.as_bytes()),
+            Value::Blob(value) => Self::Blob(value),
+        }
+    }
+}
+
+/// A number with a fraction or a text that is not UTF-8 is none of ours: it reads as bytes, which no text or
+/// number column accepts.
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Int(value) => Self::Int(value),
+            Cell::Real(value) => Self::Blob(value.to_be_bytes().to_vec()),
+            Cell::Blob(value) => Self::Blob(value.to_vec()),
+            Cell::Text(value) => String::from_utf8(value.to_vec())
+                .map_or_else(|error| Self::Blob(error.into_bytes()), Self::Text),
+        }
+    }
+}
+
 /// Takes a row's cells one after the other.
 pub(crate) struct Cells {
     table: &'static str,

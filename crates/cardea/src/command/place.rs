@@ -136,7 +136,7 @@ pub async fn to_read(settings: &Settings) -> Result<Store, String> {
     let options = store::Options {
         clock,
         entropy,
-        connections: 1,
+        connections: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let (url, file) = (settings.database_url.clone(), settings.data.join(DATABASE));
     if url.is_none() && !file.is_file() {

@@ -2,14 +2,15 @@
 //! hides one, or stream by stream from a database server. What cannot be read is told, and the rest is read on.
 
 use domain::Stream;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use store::{
-    EventRow, Head, Reader, Store, StoreError, StreamHead,
+    Head, Reader, Scan, Store, StoreError, StreamHead, Stretch,
     log::{
         Frontier,
         verify::{Against, Claims, Finding, HeadRow, Options, Positions, Report, Row, Verifier},
     },
 };
+use tokio::task::JoinHandle;
 
 const PAGE: usize = 4_096;
 
@@ -43,32 +44,23 @@ pub(super) async fn in_file(
     claims: &Claims,
 ) -> Result<Found, StoreError> {
     let start = |stream: Stream| Verifier::new(stream.bytes(), Options { deep, span: None });
-    let mut all: BTreeMap<Stream, Verifier> = streams
-        .iter()
-        .map(|stream| (*stream, start(*stream)))
-        .collect();
-    let (mut found, mut positions, mut after) = (Found::default(), Positions::new(), None);
+    let known = streams.iter().map(|stream| (*stream, start(*stream)));
+    let mut all: HashMap<Stream, Verifier> = known.collect();
+    let (mut found, mut positions) = (Found::default(), Positions::new());
+    let mut pages = Pages::of(store, deep).await?;
     let heads = loop {
-        let page = store.scan(after, PAGE).await?;
-        let mut groups: BTreeMap<Stream, Vec<Row>> = BTreeMap::new();
-        for (position, read) in page.rows {
-            after = Some(position);
+        let page = pages.next().await?;
+        for read in page.rows {
             match read {
-                Ok(read) => {
-                    let row = row(read);
-                    positions.row(&row);
-                    groups
-                        .entry(Stream::from_bytes(row.stream))
-                        .or_default()
-                        .push(row);
+                Ok(row) => {
+                    positions.seen(&row);
+                    let stream = Stream::from_bytes(row.stream());
+                    all.entry(stream)
+                        .or_insert_with(|| start(stream))
+                        .seen(&row);
                 }
                 Err(error) => found.tell(None, error)?,
             }
-        }
-        for (stream, rows) in groups {
-            all.entry(stream)
-                .or_insert_with(|| start(stream))
-                .rows(&rows);
         }
         if let Some(heads) = page.heads {
             break heads;
@@ -80,11 +72,67 @@ pub(super) async fn in_file(
             .wrong
             .extend(positions.finish().iter().map(Finding::to_string));
     }
-    for (stream, verifier) in all {
+    for (stream, verifier) in all.into_iter().collect::<BTreeMap<_, _>>() {
         let head = heads.remove(&stream);
         end(store, stream, verifier, head, deep, claims, &mut found).await?;
     }
     Ok(found)
+}
+
+/// How many stretches are read ahead, so that every processor has one.
+const AHEAD: usize = 8;
+
+/// A file's rows in order, read a few stretches ahead of whoever takes them. A stretch was whole before the
+/// reading began; what was written since comes at the end, with the heads.
+struct Pages<'a> {
+    store: &'a Store,
+    deep: bool,
+    ahead: VecDeque<JoinHandle<Result<Scan, StoreError>>>,
+    cursor: i64,
+    last: i64,
+}
+
+impl<'a> Pages<'a> {
+    async fn of(store: &'a Store, deep: bool) -> Result<Self, StoreError> {
+        let (cursor, last) = store.extent().await?;
+        Ok(Self {
+            store,
+            deep,
+            ahead: VecDeque::new(),
+            cursor,
+            last,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Scan, StoreError> {
+        while self.ahead.len() < AHEAD && self.cursor < self.last {
+            let width = i64::try_from(PAGE).unwrap_or(i64::MAX);
+            let until = self.cursor.saturating_add(width).min(self.last);
+            let (store, stretch) = (self.store.clone(), self.stretch(Some(until)));
+            let reading = async move { store.scan(stretch).await };
+            self.ahead.push_back(tokio::spawn(reading));
+            self.cursor = until;
+        }
+        let Some(reading) = self.ahead.pop_front() else {
+            let page = self.store.scan(self.stretch(None)).await?;
+            self.cursor = page.last.unwrap_or(self.cursor);
+            return Ok(page);
+        };
+        let page = reading.await.map_err(|_| StoreError::Panicked)??;
+        // Nothing is between a stretch that was not full and the next row, however far that is.
+        let next = page.next.map_or(self.cursor, |next| next.saturating_sub(1));
+        self.cursor = self.cursor.max(next.min(self.last));
+        Ok(page)
+    }
+
+    const fn stretch(&self, until: Option<i64>) -> Stretch {
+        Stretch {
+            after: self.cursor,
+            until,
+            limit: PAGE,
+            deep: self.deep,
+        }
+    }
 }
 
 /// The heads that can be read. A head that is not there is that of no entries, and is held against them.
@@ -140,7 +188,7 @@ async fn one(
         let (rows, (head, frontier)) = store.read(stream, read).await?;
         let ended = rows.len() < PAGE;
         after = rows.last().map_or(after, |row| row.seq);
-        let rows: Vec<Row> = rows.into_iter().map(row).collect();
+        let rows: Vec<Row> = rows.into_iter().map(Row::from).collect();
         verifier.rows(&rows);
         if ended {
             let head = Some(head_row(&head, &frontier));
@@ -212,24 +260,5 @@ fn head_row(head: &Head, frontier: &Frontier) -> HeadRow {
         time: head.time.micros(),
         frontier: frontier.to_bytes(),
         state_rev: head.state_rev,
-    }
-}
-
-fn row(found: EventRow) -> Row {
-    Row {
-        position: found.position,
-        stream: found.stream.bytes(),
-        seq: found.seq,
-        time: found.time.micros(),
-        event_id: found.event_id.bytes(),
-        state_rev: found.state_rev,
-        kind: found.kind,
-        actor: found.actor,
-        resource: found.resource,
-        agent: found.agent.map(|agent| agent.bytes()),
-        lineage: found.lineage,
-        expires_at: found.expires_at.map(kernel::Timestamp::micros),
-        body: found.body,
-        hash: found.hash,
     }
 }

@@ -1,29 +1,36 @@
 //! The chain: every entry's hash covers its stream, place, time, body and the hash before it, so that no entry
 //! can be changed, moved or taken away without every later hash changing too. It never looks inside a body.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest as hash};
 
 /// What the first entry of a stream names as the hash before it.
 pub const FIRST_PREVIOUS: [u8; 32] = [0; 32];
 
-const DOMAIN: &[u8] = b"cardea-entry-1\0";
+const DOMAIN: &[u8; 15] = b"cardea-entry-1\0";
 
-/// SHA-256 over the parts, one after the other.
-pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
+/// SHA-256.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = hash(&SHA256, bytes);
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+/// The parts one after the other, which must fill the array: no context and no allocation for what is short.
+pub(super) fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut all = [0; N];
+    let mut free = all.as_mut_slice();
     for part in parts {
-        context.update(part);
+        let Some((to, rest)) = std::mem::take(&mut free).split_at_mut_checked(part.len()) else {
+            break;
+        };
+        to.copy_from_slice(part);
+        free = rest;
     }
-    let mut hash = [0; 32];
-    hash.iter_mut()
-        .zip(context.finish().as_ref())
-        .for_each(|(to, from)| *to = *from);
-    hash
+    all
 }
 
 /// The digest of a body's bytes, as `entry_hash` wants it.
 pub fn digest(body: &[u8]) -> [u8; 32] {
-    sha256(&[body])
+    sha256(body)
 }
 
 /// The hash of entry `seq` of `stream`: SHA-256 over a domain separator, the stream, the sequence number and the
@@ -36,7 +43,9 @@ pub fn entry_hash(
     digest: &[u8; 32],
 ) -> [u8; 32] {
     let (seq, time) = (seq.to_be_bytes(), time.to_be_bytes());
-    sha256(&[DOMAIN, &stream, &seq, &time, prev, digest])
+    sha256(&joined::<111>(&[
+        DOMAIN, &stream, &seq, &time, prev, digest,
+    ]))
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
-use super::chain::sha256;
+use super::chain::{joined, sha256};
 pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 
 /// The hash of a leaf whose data is an entry's hash.
 pub fn leaf_hash(entry: &[u8; 32]) -> [u8; 32] {
-    sha256(&[&[0], entry])
+    sha256(&joined::<33>(&[&[0], entry]))
 }
 
 /// The hash of a node over its two children.
 pub fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    sha256(&[&[1], left, right])
+    sha256(&joined::<65>(&[&[1], left, right]))
 }
 
 /// The right edge of a tree: its size and the roots of its full subtrees, largest first.
@@ -51,7 +51,7 @@ impl Frontier {
         let joined = self.edge.iter().rev().copied();
         joined
             .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(|| sha256(&[]))
+            .unwrap_or_else(|| sha256(b""))
     }
 
     /// How many entries were appended.

@@ -9,6 +9,7 @@ mod finding;
 mod finish;
 #[cfg(test)]
 mod fixture;
+mod plain;
 mod positions;
 mod revisions;
 mod row;
@@ -18,12 +19,15 @@ mod tests;
 use super::{FIRST_PREVIOUS, digest, entry_hash};
 pub use claims::{Claims, Kept};
 use collect::Findings;
-use columns::{Seen, Shown};
+pub(crate) use columns::Look;
+pub use columns::Seen;
+use columns::Shown;
 use finding::range;
 pub use finding::{Fault, Finding, Report};
 pub use finish::{Against, HeadRow};
 pub use positions::Positions;
 pub use row::Row;
+pub(crate) use row::RowRef;
 use std::collections::BTreeMap;
 
 /// How far to look, and at what.
@@ -54,7 +58,7 @@ pub struct Verifier {
     revisions: Vec<(u64, u64)>,
     entries: u64,
     findings: Findings,
-    buffer: Vec<u8>,
+    look: Look,
 }
 
 const HASH: &str = "hash does not match its body, time and place";
@@ -77,56 +81,53 @@ impl Verifier {
             revisions: Vec::new(),
             entries: 0,
             findings: Findings::new(stream),
-            buffer: Vec::new(),
+            look: Look::new(options.deep),
         }
     }
 
     /// Looks at the next row. Rows come in the order of their numbers, or of their positions.
     pub fn row(&mut self, row: &Row) {
-        let seen = columns::see(row, self.options.deep, &mut self.buffer);
-        self.place(row, &seen);
+        let seen = self.look.row(&row.lying());
+        self.seen(&seen);
     }
 
     /// Looks at the next rows, on all processors when there are thousands of them.
     pub fn rows(&mut self, rows: &[Row]) {
         let seen = columns::see_all(rows, self.options.deep);
-        for (row, seen) in rows.iter().zip(&seen) {
-            self.place(row, seen);
-        }
+        seen.iter().for_each(|seen| self.seen(seen));
     }
 
-    fn place(&mut self, row: &Row, seen: &Seen) {
-        let digest = &seen.digest;
+    /// Puts the next row in its place, when somebody has looked at it already.
+    pub fn seen(&mut self, row: &Seen) {
         if row.stream != self.stream {
             self.findings.changed(row.seq, "stream is another");
         }
         if row.seq == self.next {
-            self.append(row, seen);
-        } else if self.follows(row, digest).is_some() {
+            self.append(row);
+        } else if self.follows(row).is_some() {
             let what = "sequence number is not the one that was hashed";
             self.findings.changed(self.next, what);
-            self.append(row, seen);
+            self.append(row);
         } else if row.seq > self.next {
             self.pass_over(row.seq);
-            self.append(row, seen);
+            self.append(row);
         } else {
             self.misplaced(row);
         }
     }
 
-    fn hash(&self, row: &Row, digest: &[u8; 32], before: &[u8; 32]) -> [u8; 32] {
-        entry_hash(self.stream, self.next, row.time, before, digest)
+    fn hash(&self, row: &Seen, before: &[u8; 32]) -> [u8; 32] {
+        entry_hash(self.stream, self.next, row.time, before, &row.digest)
     }
 
     /// The hash before with which this row's is that of the next entry.
-    fn follows(&self, row: &Row, digest: &[u8; 32]) -> Option<[u8; 32]> {
+    fn follows(&self, row: &Seen) -> Option<[u8; 32]> {
         let mut known = self.before.iter().copied();
-        known.find(|before| self.hash(row, digest, before) == row.hash)
+        known.find(|before| self.hash(row, before) == row.hash)
     }
 
-    fn append(&mut self, row: &Row, seen: &Seen) {
-        let digest = &seen.digest;
-        let linked = self.follows(row, digest);
+    fn append(&mut self, row: &Seen) {
+        let linked = self.follows(row);
         let before = linked.or_else(|| self.before.first().copied());
         self.settle(before);
         self.before.clear();
@@ -135,10 +136,10 @@ impl Verifier {
         if let Some(before) = broken {
             self.findings.changed(self.next, HASH);
             // If only the stored hash was changed, the next entry still follows from this one.
-            self.before.push(self.hash(row, digest, &before));
+            self.before.push(self.hash(row, &before));
         }
         self.admit(row, self.next);
-        if let Some(shown) = &seen.shown {
+        if let Some(shown) = &row.shown {
             self.order(row);
             self.deep(row, shown, broken.is_none());
         }
@@ -153,7 +154,7 @@ impl Verifier {
         }
     }
 
-    fn admit(&mut self, row: &Row, seq: u64) {
+    fn admit(&mut self, row: &Seen, seq: u64) {
         self.entries += 1;
         if let Some(rev) = row.state_rev {
             self.revisions.push((seq, rev));
@@ -161,7 +162,7 @@ impl Verifier {
     }
 
     /// What a body says counts only if it is the body that was hashed.
-    fn deep(&mut self, row: &Row, shown: &Shown, sound: bool) {
+    fn deep(&mut self, row: &Seen, shown: &Shown, sound: bool) {
         let seq = self.next;
         match shown {
             _ if !sound => {}
@@ -182,7 +183,7 @@ impl Verifier {
     }
 
     /// Positions rise with the numbers; the one that leaves the line is the one that was changed.
-    fn order(&mut self, row: &Row) {
+    fn order(&mut self, row: &Seen) {
         let Some(here) = row.position else { return };
         let [earlier, last] = self.positions;
         // Every entry before it has a position of its own, too.
@@ -210,7 +211,7 @@ impl Verifier {
     }
 
     /// A row with a number that was passed already: out of order if it was missed, else one too many.
-    fn misplaced(&mut self, row: &Row) {
+    fn misplaced(&mut self, row: &Seen) {
         let hole = self.holes.range(..=row.seq).next_back();
         match hole.map(|(from, to)| (*from, *to)) {
             Some((from, to)) if row.seq <= to => {

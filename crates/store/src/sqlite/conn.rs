@@ -4,7 +4,7 @@
 use crate::{
     Engine, StoreError,
     conn::Conn,
-    value::{Param, Row, Value},
+    value::{Cell, Param, Row, Value},
 };
 use kernel::{Clock, Micros};
 use rusqlite::{
@@ -231,6 +231,26 @@ impl Conn for Lite {
         })
     }
 
+    fn each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        show: &mut dyn FnMut(&[Cell<'_>]),
+    ) -> Result<(), StoreError> {
+        self.statement(sql, |statement| {
+            let columns = statement.column_count();
+            let mut rows = statement.query(params_from_iter(params))?;
+            while let Some(row) = rows.next()? {
+                let mut cells = [Cell::Null; WIDEST];
+                for (at, slot) in cells.iter_mut().enumerate().take(columns) {
+                    *slot = cell(row.get_ref(at)?);
+                }
+                show(cells.get(..columns).unwrap_or(&cells));
+            }
+            Ok(())
+        })
+    }
+
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         let run = |statement: &mut Statement<'_>| statement.execute(params_from_iter(params));
         self.statement(sql, run)
@@ -250,17 +270,21 @@ impl ToSql for Param<'_> {
     }
 }
 
-/// A number with a fraction or a text that is not UTF-8 is none of ours: it reads as bytes, which no text or
-/// number column accepts.
-fn value(value: ValueRef<'_>) -> Value {
+/// More columns than any row that is shown where it lies.
+const WIDEST: usize = 16;
+
+fn cell(value: ValueRef<'_>) -> Cell<'_> {
     match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(value) => Value::Int(value),
-        ValueRef::Real(value) => Value::Blob(value.to_be_bytes().to_vec()),
-        ValueRef::Blob(value) => Value::Blob(value.to_vec()),
-        ValueRef::Text(value) => String::from_utf8(value.to_vec())
-            .map_or_else(|error| Value::Blob(error.into_bytes()), Value::Text),
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Int(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Blob(value) => Cell::Blob(value),
+        ValueRef::Text(value) => Cell::Text(value),
     }
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    cell(value).into()
 }
 
 /// A failure to reach the disk ends the process: what the kernel dropped cannot be written again, and a later

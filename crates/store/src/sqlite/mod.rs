@@ -87,7 +87,6 @@ impl Sqlite {
             let text = "the database was made by an older build; start this build on it once";
             return Err(StoreError::Migration(text.into()));
         }
-        conn.limit_reads(options.clock.clone())?;
         let store = Self {
             path: path.to_owned(),
             writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
@@ -97,8 +96,13 @@ impl Sqlite {
             changes: false,
         };
         store.writes.close();
-        let jobs = store.reads.clone();
-        store.spawn("store-reader", move || reader::run(conn, &jobs))?;
+        drop(conn);
+        for _ in 0..options.connections.max(1) {
+            let mut conn = Lite::open_to_read(path)?;
+            conn.limit_reads(options.clock.clone())?;
+            let jobs = store.reads.clone();
+            store.spawn("store-reader", move || reader::run(conn, &jobs))?;
+        }
         Ok(store)
     }
 

@@ -40,14 +40,14 @@ fn roots_are_those_of_the_reference_vectors() {
     for (size, root) in ROOTS.iter().enumerate() {
         assert_eq!(frontier.root().to_vec(), bytes(root), "size {size}");
         if let Some(leaf) = LEAVES.get(size) {
-            frontier.push_leaf(sha256(&[&[0], &bytes(leaf)]));
+            frontier.push_leaf(sha256(&[&[0], &bytes(leaf)[..]].concat()));
         }
     }
 }
 
 fn entries(count: usize) -> Vec<[u8; 32]> {
     (0..count)
-        .map(|number| sha256(&[&number.to_be_bytes()]))
+        .map(|number| sha256(&number.to_be_bytes()))
         .collect()
 }
 
@@ -125,7 +125,7 @@ proptest! {
         let bytes = frontier.to_bytes();
         let mut read = Frontier::from_bytes(&bytes).unwrap();
         prop_assert_eq!(&read, &frontier);
-        read.push(&sha256(&[&size.to_be_bytes()]));
+        read.push(&sha256(&size.to_be_bytes()));
         prop_assert_eq!(read.root(), root(&entries(size + 1)));
         prop_assert_eq!(read.size(), size as u64 + 1);
         prop_assert_eq!(Frontier::from_bytes(&bytes[..bytes.len().saturating_sub(cut)]), None);

@@ -41,7 +41,7 @@ impl VerifierKey {
 
 /// The first four bytes of SHA-256 over name, newline, algorithm and key.
 pub(super) fn id(name: &str, public: &[u8]) -> [u8; 4] {
-    let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519], public]);
+    let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519], public].concat());
     hash.first_chunk().copied().unwrap_or_default()
 }
 

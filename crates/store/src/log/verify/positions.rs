@@ -1,7 +1,7 @@
 //! Positions across all streams: every number from 1 to the last belongs to exactly one row. Keeps one bit of
 //! each, in pages, so that rows may come stream by stream.
 
-use super::{Fault, Finding, Row, finding::range};
+use super::{Fault, Finding, Seen, finding::range};
 use domain::Stream;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Positions {
     }
 
     /// Marks this row's position, if it has one.
-    pub fn row(&mut self, row: &Row) {
+    pub fn seen(&mut self, row: &Seen) {
         let Some(position) = row.position else { return };
         let page = self.pages.entry(position / PAGE);
         let words = page.or_insert_with(|| vec![0; 64]);
@@ -72,9 +72,10 @@ mod tests {
     fn seen(positions: impl IntoIterator<Item = u64>) -> Vec<String> {
         let mut all = Positions::new();
         let mut row = super::super::fixture::log(1).rows.remove(0);
+        let mut look = super::super::Look::new(false);
         for position in positions {
             row.position = Some(position);
-            all.row(&row);
+            all.seen(&look.row(&row.lying()));
         }
         let findings = all.finish();
         findings.iter().map(ToString::to_string).collect()

@@ -1,6 +1,8 @@
 //! The log's table as the verifier sees it: plain values, whichever database or file they were read from. Nothing
 //! is checked here.
 
+use crate::EventRow;
+
 /// One row of the log's table, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -32,4 +34,65 @@ pub struct Row {
     pub body: Vec<u8>,
     /// The entry's hash.
     pub hash: [u8; 32],
+}
+
+/// The same row where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowRef<'a> {
+    pub(crate) position: Option<u64>,
+    pub(crate) stream: [u8; 16],
+    pub(crate) seq: u64,
+    pub(crate) time: i64,
+    pub(crate) event_id: [u8; 16],
+    pub(crate) state_rev: Option<u64>,
+    pub(crate) kind: &'a str,
+    pub(crate) actor: &'a str,
+    pub(crate) resource: Option<&'a str>,
+    pub(crate) agent: Option<[u8; 16]>,
+    pub(crate) lineage: Option<&'a [u8]>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) body: &'a [u8],
+    pub(crate) hash: [u8; 32],
+}
+
+impl Row {
+    pub(crate) fn lying(&self) -> RowRef<'_> {
+        RowRef {
+            position: self.position,
+            stream: self.stream,
+            seq: self.seq,
+            time: self.time,
+            event_id: self.event_id,
+            state_rev: self.state_rev,
+            kind: &self.kind,
+            actor: &self.actor,
+            resource: self.resource.as_deref(),
+            agent: self.agent,
+            lineage: self.lineage.as_deref(),
+            expires_at: self.expires_at,
+            body: &self.body,
+            hash: self.hash,
+        }
+    }
+}
+
+impl From<EventRow> for Row {
+    fn from(found: EventRow) -> Self {
+        Self {
+            position: found.position,
+            stream: found.stream.bytes(),
+            seq: found.seq,
+            time: found.time.micros(),
+            event_id: found.event_id.bytes(),
+            state_rev: found.state_rev,
+            kind: found.kind,
+            actor: found.actor,
+            resource: found.resource,
+            agent: found.agent.map(|agent| agent.bytes()),
+            lineage: found.lineage,
+            expires_at: found.expires_at.map(kernel::Timestamp::micros),
+            body: found.body,
+            hash: found.hash,
+        }
+    }
 }
