@@ -118,7 +118,7 @@ fn entry(number: usize) -> Entry {
     Entry {
         action: entry::Action {
             details: entry::Details {
-                after: serde_json::to_value(&issued).ok(),
+                after: Some(entry::After::Issued(Box::new(issued.clone()))),
                 before: None,
             },
             lifecycle: "provision".into(),

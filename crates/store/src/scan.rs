@@ -52,7 +52,11 @@ pub(crate) fn scan(conn: &mut dyn Conn, stretch: Stretch) -> Result<Scan, StoreE
         "SELECT {COLUMNS}, NULL, e.position FROM audit_events e WHERE e.position > $1 AND e.position <= $2 \
          ORDER BY e.position LIMIT $3"
     );
-    let params = [Param::Int(stretch.after), Param::Int(until), Param::Int(limit)];
+    let params = [
+        Param::Int(stretch.after),
+        Param::Int(until),
+        Param::Int(limit),
+    ];
     let (mut rows, mut last) = (Vec::with_capacity(stretch.limit), None);
     let mut look = Look::new(stretch.deep);
     conn.each(&sql, &params, &mut |cells| {
@@ -89,8 +93,23 @@ fn seen(look: &mut Look, cells: &[Cell<'_>]) -> Result<Seen, StoreError> {
 
 /// A row whose cells are what they should be.
 fn lying<'a>(cells: &[Cell<'a>]) -> Option<RowRef<'a>> {
-    let [stream, seq, time, event_id, state_rev, kind, actor, resource, agent, lineage, expires_at, body, hash, _, position] =
-        *cells
+    let [
+        stream,
+        seq,
+        time,
+        event_id,
+        state_rev,
+        kind,
+        actor,
+        resource,
+        agent,
+        lineage,
+        expires_at,
+        body,
+        hash,
+        _,
+        position,
+    ] = *cells
     else {
         return None;
     };

@@ -241,7 +241,9 @@ impl Store {
     fn has_positions(&self) -> Result<(), StoreError> {
         match self.engine() {
             Engine::Sqlite => Ok(()),
-            Engine::Postgres => Err(StoreError::Value("a database server has no positions".into())),
+            Engine::Postgres => Err(StoreError::Value(
+                "a database server has no positions".into(),
+            )),
         }
     }
 

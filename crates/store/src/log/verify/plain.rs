@@ -134,11 +134,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn security(&mut self) -> Option<()> {
-        self.skip(b",\"security\":{\"anomaly_flags\":")?
-            .strings()?;
+        self.skip(b",\"security\":{\"anomaly_flags\":")?.strings()?;
         self.skip(b",\"compliance_flags\":")?.strings()?;
-        self.skip(b",\"risk_score\":")?
-            .number(u64::from(u8::MAX))?;
+        self.skip(b",\"risk_score\":")?.number(u64::from(u8::MAX))?;
         self.skip(b"}").map(|_| ())
     }
 
@@ -307,9 +305,7 @@ fn id(text: &[u8], prefix: &[u8]) -> Option<[u8; 16]> {
 
 fn is_principal(text: &[u8]) -> bool {
     let ids: [&[u8]; 3] = [b"usr_", b"agt_", b"con_"];
-    text == b"system"
-        || text == b"anonymous"
-        || ids.iter().any(|prefix| id(text, prefix).is_some())
+    text == b"system" || text == b"anonymous" || ids.iter().any(|prefix| id(text, prefix).is_some())
 }
 
 /// A second as it is spelled, up to the point before its fraction.

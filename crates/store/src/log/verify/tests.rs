@@ -99,7 +99,9 @@ fn every_position_is_checked() {
                 continue;
             }
             let mut positions = Positions::new();
-            log.rows.iter().for_each(|row| positions.seen(&Look::new(false).row(&row.lying())));
+            log.rows
+                .iter()
+                .for_each(|row| positions.seen(&Look::new(false).row(&row.lying())));
             assert!(!positions.finish().is_empty(), "{at} to {to}");
             let inside = to < 24 || at < 23;
             assert!(
