@@ -221,7 +221,10 @@ impl Entry {
     /// # Errors
     /// When a value cannot be written as JSON, which the types here exclude.
     pub fn to_canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+        // Most entries fit, so that the bytes are not moved while they grow.
+        let mut bytes = Vec::with_capacity(1_536);
+        serde_json::to_writer(&mut bytes, self)?;
+        Ok(bytes)
     }
 
     /// The columns shown of this entry.

@@ -24,8 +24,9 @@ pub(crate) fn bytes(status: u16, media_type: &'static str, body: impl Into<Body>
 
 /// A JSON answer that nobody may keep.
 pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(body) => bytes(status, "application/json", body),
+    let mut text = Vec::with_capacity(1_024);
+    match serde_json::to_writer(&mut text, body) {
+        Ok(()) => bytes(status, "application/json", text),
         Err(cause) => {
             tracing::error!(%cause, "an answer could not be written");
             bytes(500, "application/json", "{}")

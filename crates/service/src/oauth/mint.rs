@@ -157,7 +157,8 @@ fn write(
     connection: Option<&ConnectionCore>,
     claims: &Claims,
 ) -> Result<String> {
-    let body = serde_json::to_vec(claims).map_err(Error::internal)?;
+    let mut body = Vec::with_capacity(768);
+    serde_json::to_writer(&mut body, claims).map_err(Error::internal)?;
     if connection.is_some_and(|connection| connection.format == TokenFormat::Opaque) {
         let sealed = platform
             .keyring
