@@ -33,6 +33,11 @@ pub trait Facts {
     fn settings(&self) -> &SettingsCore;
     /// Whether this kill switch is set.
     fn killed(&self, target: KillTarget) -> bool;
+    /// Tokens of this node that were decided on an earlier revision than the answer are dead: zero when nothing of
+    /// it is revoked, the largest number when the node is revoked itself.
+    fn issued_before(&self, node: [u8; 16]) -> u64;
     /// Whether a grant or a token is revoked.
-    fn revoked(&self, node: [u8; 16]) -> bool;
+    fn revoked(&self, node: [u8; 16]) -> bool {
+        self.issued_before(node) == u64::MAX
+    }
 }

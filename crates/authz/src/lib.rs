@@ -14,4 +14,4 @@ pub use hinge::{
     trust_now,
 };
 pub use person::{Access, access, held, holds_scope, owners, scope_end, stands};
-pub use token::{Presented, TokenKind, live_scopes};
+pub use token::{Presented, TokenKind, denied, live_scopes};

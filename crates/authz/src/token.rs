@@ -2,7 +2,7 @@
 //! here only the living state speaks: grants, agent, owner, run, connection, kill switches, and the hinge again.
 
 use crate::{Facts, hinge};
-use domain::{ConnectionCore, KillTarget, Lineage, RevocationCore, Scope};
+use domain::{AgentCore, ConnectionCore, KillTarget, Lineage, RevocationCore, RunCore, Scope};
 use kernel::{Agent, Connection, Id, Run, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +33,38 @@ pub struct Presented<'a> {
     pub lineage: &'a Lineage,
     /// The scopes it was issued with.
     pub scopes: &'a [Scope],
+    /// The state revision it was decided on.
+    pub rev: u64,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// Whether a revocation or an `issued_before` mark denies a token: of itself, of a grant above it, of its
+/// connection, of its agent's owner, of whoever started one of its runs, or of everything. A token and a mark are
+/// put in order by state revision, which is the order of the log: within one second, and whatever the clocks of
+/// two nodes say, what was decided before the mark is dead and what was decided after it is not. A token that does
+/// not say its revision counts as the oldest.
+pub fn denied(
+    facts: &impl Facts,
+    token: &Presented<'_>,
+    agent: &AgentCore,
+    run: Option<&RunCore>,
+) -> bool {
+    let grants = token.lineage.iter().map(RevocationCore::grant_node);
+    let runs = std::iter::successors(run, |run| run.parent.and_then(|id| facts.run(id)));
+    let starters = runs.filter_map(|run| run.initiator.map(|by| by.user.bytes()));
+    [token.jti, RevocationCore::EVERYTHING, agent.owner.0.bytes()]
+        .into_iter()
+        .chain(token.connection.map(|id| id.bytes()))
+        .chain(grants)
+        .chain(starters)
+        .any(|node| token.rev < facts.issued_before(node))
 }
 
 /// The scopes it is good for now; none when it is dead. A control-plane token that is good answers with an empty list.
 pub fn live_scopes(facts: &impl Facts, token: Presented<'_>, now: Timestamp) -> Option<Vec<Scope>> {
     let agent = facts.agent(token.agent)?;
-    let nodes = token.lineage.iter().map(RevocationCore::grant_node);
-    let revoked = facts.revoked(token.jti) || { nodes }.any(|node| facts.revoked(node));
-    if token.expires_at <= now || revoked || hinge::may_act(facts, agent).is_err() {
+    if token.expires_at <= now || hinge::may_act(facts, agent).is_err() {
         return None;
     }
     let run = match token.run {
@@ -53,6 +75,9 @@ pub fn live_scopes(facts: &impl Facts, token: Presented<'_>, now: Timestamp) -> 
         ),
         None => None,
     };
+    if denied(facts, &token, agent, run) {
+        return None;
+    }
     let trust = hinge::trust_now(facts, agent, now);
     if trust < facts.settings().trust_floor {
         return None;

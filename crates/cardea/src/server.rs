@@ -146,8 +146,12 @@ impl Server {
         let encryption = certificate
             .as_ref()
             .map(|certificate| certificate.encryption());
+        let node = platform.node.clone();
         let listener = tokio::spawn(async move {
-            let shutdown = async { drop(stopped.await) };
+            let shutdown = async {
+                drop(stopped.await);
+                node.feeds().end();
+            };
             if let Err(error) = web::serve(listener, router, encryption, shutdown).await {
                 tracing::error!(%error, "the listener ended");
             }

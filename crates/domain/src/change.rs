@@ -43,8 +43,10 @@ pub enum Change {
     Settings(SettingsCore),
     /// A signing key is as given.
     SigningKey(Box<SigningKeyCore>),
-    /// A grant or a token is revoked.
+    /// A grant or a token is revoked, or a mark denies what was issued before it.
     Revoked(RevocationCore),
+    /// A revocation is forgotten: nothing that it denied can be alive.
+    RevocationRemoved(#[serde(with = "crate::secret::hex16")] [u8; 16]),
 }
 
 impl Change {
@@ -53,7 +55,8 @@ impl Change {
     pub fn moves_authority(&self) -> bool {
         match self {
             Self::Run(run) => !run.state.is_open(),
-            Self::SigningKey(_) => false,
+            // What is forgotten denied nothing alive, and whoever forgets it leaves a mark in its place.
+            Self::SigningKey(_) | Self::RevocationRemoved(_) => false,
             _ => true,
         }
     }

@@ -12,6 +12,7 @@ pub mod lineage;
 pub mod name;
 mod permission;
 mod principal;
+mod revocation;
 mod role;
 mod run;
 mod schema;
@@ -34,12 +35,10 @@ pub use key::{KeyAlgorithm, KeyPurpose, KeyState, SigningKey, SigningKeyCore, Su
 pub use lineage::{GrantId, Lineage};
 pub use permission::{Permission, Permissions, Reach};
 pub use principal::{Owner, Principal};
+pub use revocation::{Revocation, RevocationCore};
 pub use role::{Assignment, AssignmentCore, Builtin, Held, Role, RoleCore};
 pub use run::{Initiator, Run, RunCore, RunState};
 pub use scope::{Scope, ScopeError, ScopeGrant, ScopePattern};
-pub use secret::{
-    ApiToken, ApiTokenCore, Holder, Revocation, RevocationCore, Secret, SecretCore, SecretState,
-    SetupSecret,
-};
+pub use secret::{ApiToken, ApiTokenCore, Holder, Secret, SecretCore, SecretState, SetupSecret};
 pub use settings::{KillSwitch, KillSwitchCore, KillTarget, Settings, SettingsCore};
 pub use stream::Stream;

@@ -1,4 +1,4 @@
-//! Credentials that are stored only as keyed hashes, and the nodes that say what is revoked.
+//! Credentials that are stored only as keyed hashes.
 //! The secret text itself never reaches this crate.
 
 use crate::{Change, Entity, GrantId, Lineage, Permissions, Scope, Stream, Table};
@@ -98,32 +98,6 @@ pub struct ApiToken {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// What decisions need of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RevocationCore {
-    /// A grant id in its last eight bytes, or the sixteen bytes of one token's `jti`.
-    #[serde(with = "hex16")]
-    pub node: [u8; 16],
-    /// Kept until every possible descendant is past its end (REV-5).
-    pub until: Timestamp,
-}
-
-/// A revoked node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revocation {
-    /// What decisions need.
-    pub core: RevocationCore,
-    /// When it was revoked.
-    pub revoked_at: Timestamp,
-}
-
-impl RevocationCore {
-    /// The node of a grant.
-    pub fn grant_node(grant: GrantId) -> [u8; 16] {
-        u128::from(grant.number()).to_be_bytes()
-    }
-}
-
 /// A link that sets up or recovers, redeemed once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetupSecret {
@@ -161,16 +135,6 @@ impl Entity for ApiToken {
     }
     fn change(&self) -> Option<Change> {
         Some(Change::ApiToken(Box::new(self.core.clone())))
-    }
-}
-
-impl Entity for Revocation {
-    const TABLE: Table = Table::Revocation;
-    fn key(&self) -> [u8; 16] {
-        self.core.node
-    }
-    fn change(&self) -> Option<Change> {
-        Some(Change::Revoked(self.core))
     }
 }
 

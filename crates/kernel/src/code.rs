@@ -69,6 +69,8 @@ codes! {
     ConcurrentChange "concurrent_change" 409 Later;
     /// A request with this idempotency key is being carried out.
     IdempotencyInProgress "idempotency_in_progress" 409 Later;
+    /// The feed does not lead on from the revision named; take a snapshot and follow from there.
+    FeedGap "feed_gap" 410 AfterReading;
     /// The thing changed since the version named in `If-Match`.
     VersionMismatch "version_mismatch" 412 AfterReading;
     /// The body is larger than the limit.

@@ -130,6 +130,18 @@ limits! {
     CASCADE_ENTRIES: usize = 50_000, "entries";
     /// Tokens whose signatures one node remembers as good; their life is looked up every time.
     VERIFIED_TOKENS: usize = 32_768, "tokens";
+    /// Single tokens of one agent that are revoked and not forgotten; one more ends everything it was issued before.
+    REVOKED_TOKENS_PER_CLIENT: usize = 2_048, "tokens";
+    /// Clients that may follow the revocation feed of one organization on one node at once.
+    FEED_FOLLOWERS: usize = 256, "clients";
+    /// Clients that may follow revocation feeds on one node at once, all organizations together.
+    FEED_FOLLOWERS_TOTAL: usize = 1_024, "clients";
+    /// How far behind a follower may be, beyond which it takes a snapshot.
+    FEED_BEHIND: usize = 10_000, "revisions";
+    /// Longest silence of a revocation feed that is alive.
+    FEED_HEARTBEAT: Micros = Micros::seconds(10), "seconds";
+    /// Longest wait of one long poll of the revocation feed.
+    FEED_WAIT: Micros = Micros::seconds(30), "seconds";
     /// How old a view may be when a permit leaves.
     STALENESS: Micros = Micros::seconds(2), "seconds";
     /// Commands that may wait for one organization.

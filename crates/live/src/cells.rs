@@ -8,7 +8,7 @@ use kernel::{Id, Micros, Monotonic, Org, Timestamp};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -97,7 +97,11 @@ pub struct Cells {
     orgs: ArcSwap<HashMap<Id<Org>, Arc<Cell<OrgState>>>>,
     bound: Micros,
     loading: Mutex<()>,
+    stepped: OnceLock<Listener>,
 }
+
+/// Hears of each stream that took a step; called often, so it must be quick and never wait.
+pub type Listener = Box<dyn Fn(Stream) + Send + Sync>;
 
 /// Folds changes into a fresh state.
 fn fold<S: Default>(changes: &[Change], apply: impl Fn(&mut S, &Change)) -> S {
@@ -114,6 +118,7 @@ impl Cells {
             orgs: ArcSwap::default(),
             bound,
             loading: Mutex::new(()),
+            stepped: OnceLock::new(),
         }
     }
 
@@ -133,6 +138,7 @@ impl Cells {
             Arc::new(Cell::new(fold(changes, OrgState::apply), revision, known)),
         );
         self.orgs.store(Arc::new(next));
+        self.tell(Stream::org(org));
     }
 
     /// Whether an organization's cell is loaded.
@@ -164,12 +170,27 @@ impl Cells {
 
     /// Moves a stream one revision forward.
     pub fn advance(&self, stream: Stream, rev: u64, changes: &[Change]) -> Advance {
-        match stream.organization() {
+        let advance = match stream.organization() {
             None => self.instance.advance(rev, changes, InstanceState::apply),
             Some(org) => match self.orgs.load().get(&org) {
                 Some(cell) => cell.advance(rev, changes, OrgState::apply),
                 None => Advance::NotLoaded,
             },
+        };
+        if advance == Advance::Reached {
+            self.tell(stream);
+        }
+        advance
+    }
+
+    /// Names the one who hears of steps; the first stays.
+    pub fn on_step(&self, listener: Listener) {
+        let _first = self.stepped.set(listener);
+    }
+
+    fn tell(&self, stream: Stream) {
+        if let Some(listener) = self.stepped.get() {
+            listener(stream);
         }
     }
 

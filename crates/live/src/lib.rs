@@ -2,11 +2,12 @@
 //! It never asks a database and never waits; a cell that cannot prove it is fresh gives no view.
 
 mod cells;
+mod deny;
 mod instance;
 mod org;
 mod view;
 
-pub use cells::{Advance, Cells, Revision};
+pub use cells::{Advance, Cells, Listener, Revision};
 pub use instance::InstanceState;
 pub use org::OrgState;
 pub use view::View;

@@ -1,10 +1,11 @@
 //! One organization's state as persistent maps: a step shares everything it does not touch with the state
 //! before it, so that a view taken earlier stays what it was. Ended runs are not kept: unknown means ended.
 
+use crate::deny::DenySet;
 use domain::{
-    AgentCore, ApiTokenCore, AssignmentCore, Builtin, Change, ConnectionCore, Held, Holder,
-    KillTarget, MembershipState, RoleCore, RunCore, SecretCore, SettingsCore, SigningKeyCore,
-    trust::TrustEventCore,
+    AgentCore, ApiTokenCore, AssignmentCore, Builtin, Change, ConnectionCore, GrantId, Held,
+    Holder, KillTarget, MembershipState, RevocationCore, RoleCore, RunCore, SecretCore,
+    SettingsCore, SigningKeyCore, trust::TrustEventCore,
 };
 use imbl::{HashMap, OrdMap, OrdSet};
 use kernel::{Agent, Assignment, Connection, Id, Role, Run, Timestamp, Token, User};
@@ -36,7 +37,7 @@ pub struct OrgState {
     pub(crate) killed: HashMap<[u8; 16], ()>,
     pub(crate) settings: Arc<SettingsCore>,
     pub(crate) keys: OrdMap<[u8; 16], Arc<SigningKeyCore>>,
-    pub(crate) revoked: HashMap<[u8; 16], Timestamp>,
+    pub(crate) denied: DenySet,
 }
 
 impl OrgState {
@@ -80,8 +81,9 @@ impl OrgState {
                     .insert(core.id.bytes(), Arc::new((**core).clone()));
             }
             Change::Revoked(core) => {
-                self.revoked.insert(core.node, core.until);
+                self.denied.put(*core);
             }
+            Change::RevocationRemoved(node) => self.denied.remove(*node),
             Change::Organization(_) | Change::Account(_) => {}
         }
     }
@@ -188,6 +190,10 @@ impl OrgState {
     pub fn secret(&self, key_id: &str) -> Option<&Arc<SecretCore>> {
         self.secrets.get(key_id)
     }
+    /// Every secret, in no order.
+    pub fn secrets(&self) -> impl Iterator<Item = &Arc<SecretCore>> {
+        self.secrets.values()
+    }
     /// The secrets of an agent or a connection.
     pub fn secrets_of(&self, holder: [u8; 16]) -> impl Iterator<Item = &Arc<SecretCore>> {
         self.secrets_of
@@ -239,6 +245,31 @@ impl OrgState {
     /// Whether this kill switch of the organization is set.
     pub fn switch(&self, target: KillTarget) -> bool {
         self.killed.contains_key(&target.key())
+    }
+    /// What is revoked at a node.
+    pub fn revocation(&self, node: [u8; 16]) -> Option<&RevocationCore> {
+        self.denied.get(node)
+    }
+    /// Everything that is revoked and not forgotten, in no order.
+    pub fn revocations(&self) -> impl Iterator<Item = &RevocationCore> {
+        self.denied.iter()
+    }
+    /// How many revocations are held.
+    pub fn revocation_count(&self) -> usize {
+        self.denied.len()
+    }
+    /// The tokens of an agent that were revoked one by one, by the agent's grant.
+    pub fn revoked_tokens(&self, client: GrantId) -> impl Iterator<Item = &RevocationCore> {
+        self.denied.of_client(client)
+    }
+    /// How many there are of those.
+    pub fn revoked_token_count(&self, client: GrantId) -> usize {
+        self.denied.count_of_client(client)
+    }
+    /// At most `limit` revocations that deny nothing any more at `now`, oldest end first. Whoever forgets them
+    /// leaves a mark at the highest revision among them, in the same commit.
+    pub fn forgettable(&self, now: Timestamp, limit: usize) -> Vec<RevocationCore> {
+        self.denied.forgettable(self, now, limit)
     }
     /// The security settings.
     pub fn settings_core(&self) -> &SettingsCore {

@@ -4,8 +4,8 @@ use crate::{InstanceState, OrgState, Revision};
 use authz::Facts;
 use domain::{
     AgentCore, AgentState, ApiTokenCore, AuthMethod, Builtin, ConnectionCore, Held, KillTarget,
-    MembershipState, OrganizationCore, OrganizationState, RunCore, SecretState, SettingsCore,
-    trust::TrustEventCore,
+    MembershipState, OrganizationCore, OrganizationState, RevocationCore, RunCore, SecretState,
+    SettingsCore, trust::TrustEventCore,
 };
 use kernel::{Agent, Connection, Id, Org, Run, Timestamp, Token, User};
 use std::sync::Arc;
@@ -93,7 +93,9 @@ impl Facts for View {
             _ => self.org.switch(target),
         }
     }
-    fn revoked(&self, node: [u8; 16]) -> bool {
-        self.org.revoked.contains_key(&node)
+    fn issued_before(&self, node: [u8; 16]) -> u64 {
+        self.org
+            .revocation(node)
+            .map_or(0, RevocationCore::issued_before)
     }
 }

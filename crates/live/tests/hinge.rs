@@ -314,6 +314,7 @@ fn check(view: &View, model: &Model, tokens: &mut Vec<Token>) -> Result<(), Test
             run: None,
             lineage: &lineage,
             scopes: &token.scopes,
+            rev: 0,
             expires_at: Timestamp::from_seconds(i64::MAX / 2_000_000),
         };
         if let Some(left) = authz::live_scopes(view, presented, view.now) {
@@ -375,7 +376,7 @@ proptest! {
             Change::Assignment(AssignmentCore { id: id(0), subject: id(0), role: id(0), expires_at: None }),
             Change::Agent(agent_core(0, 0, 0, &[0], AgentState::Active)),
             Change::Connection(connection_core(0, &[0])),
-            Change::Revoked(RevocationCore { node: RevocationCore::grant_node(grant), until }),
+            Change::Revoked(RevocationCore::of(RevocationCore::grant_node(grant), until)),
         ];
         cells.load(id(9), &base, Revision::default(), known);
         let view = cells.view(id(9), Timestamp::from_seconds(START)).unwrap();
@@ -384,7 +385,7 @@ proptest! {
             let ids = line.iter().map(|n| GrantId::from_number(u64::try_from(*n).unwrap() + 1_000));
             let Ok(lineage) = Lineage::union(ids) else { continue };
             let scopes = [scope("orders:read")];
-            let token = Presented { jti: [7; 16], agent: id(0), connection: Some(id(0)), run: None, lineage: &lineage, scopes: &scopes, expires_at: until };
+            let token = Presented { jti: [7; 16], agent: id(0), connection: Some(id(0)), run: None, lineage: &lineage, scopes: &scopes, rev: 0, expires_at: until };
             let alive = authz::live_scopes(&view, token, view.now).is_some();
             prop_assert_eq!(alive, !line.contains(&victim), "node {} under {}", node, victim);
         }

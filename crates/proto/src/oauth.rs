@@ -135,6 +135,8 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     /// Where tokens are revoked.
     pub revocation_endpoint: String,
+    /// Where resource servers follow what is revoked: signed batches by sequence. An extension of ours.
+    pub revocation_feed_endpoint: String,
     /// Response types; none until sign-in exists.
     pub response_types_supported: Vec<String>,
     /// Grant types.

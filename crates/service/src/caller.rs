@@ -20,6 +20,8 @@ pub struct Caller {
     pub token: Option<Id<Token>>,
     /// The run of an agent's token.
     pub run: Option<Id<Run>>,
+    /// The agent's token, when it is one.
+    pub leaf: Option<Leaf>,
     /// The grants above whatever this caller starts.
     pub lineage: Lineage,
     /// When the credential ends; nothing started with it lives longer.
@@ -30,6 +32,15 @@ pub struct Caller {
     pub sudo: bool,
     /// Whether the human administers the instance and the credential carries that.
     pub instance: Permissions,
+}
+
+/// What must be known of an agent's token to see that it was revoked meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf {
+    /// Its identifier.
+    pub jti: [u8; 16],
+    /// The state revision it was decided on.
+    pub rev: u64,
 }
 
 impl Caller {
@@ -142,6 +153,7 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
         credential: token.id.to_string(),
         token: Some(token.id),
         run: None,
+        leaf: None,
         lineage,
         ends_at: token.expires_at,
         held: cut(&holds, token),
@@ -197,6 +209,7 @@ fn by_control_token(platform: &Platform, view: &View, bearer: &str) -> Result<Ca
         credential: token.jti,
         token: None,
         run: token.run,
+        leaf: Some(token.leaf),
         lineage: token.lineage,
         ends_at: token.expires_at,
         held: Held {
@@ -241,6 +254,21 @@ pub fn known_agent(view: &View, id: Id<kernel::Agent>) -> Result<&domain::AgentC
     view.agent(id).ok_or_else(|| Error::not_found("agent"))
 }
 
+fn denied(view: &View, agent: &domain::AgentCore, caller: &Caller, leaf: Leaf) -> bool {
+    let presented = authz::Presented {
+        jti: leaf.jti,
+        agent: agent.id,
+        connection: None,
+        run: caller.run,
+        lineage: &caller.lineage,
+        scopes: &[],
+        rev: leaf.rev,
+        expires_at: caller.ends_at,
+    };
+    let run = caller.run.and_then(|run| view.run(run));
+    authz::denied(view, &presented, agent, run)
+}
+
 /// The same caller after the state moved: cut again to what is held now, or gone.
 ///
 /// # Errors
@@ -270,6 +298,12 @@ pub fn still(view: &View, caller: &Caller) -> Result<Caller> {
         (None, Some(agent)) => {
             let agent = known_agent(view, agent)?;
             authz::may_act(view, agent).map_err(|_| Error::unauthenticated())?;
+            if caller
+                .leaf
+                .is_none_or(|leaf| denied(view, agent, caller, leaf))
+            {
+                return Err(Error::unauthenticated());
+            }
             Ok(caller.clone())
         }
         (None, None) => Ok(caller.clone()),

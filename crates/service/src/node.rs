@@ -1,7 +1,7 @@
 //! A node: loads cells on demand, moves them forward before an answer leaves, polls the heads to prove that they
 //! are current, and refuses views that it cannot prove fresh. It decides nothing.
 
-use crate::{Error, Result};
+use crate::{Error, Result, feed::Hub};
 use domain::Stream;
 use kernel::{Clock, Code, Id, Micros, Monotonic, Org, limits};
 use live::{Advance, Cells, Revision, View};
@@ -15,6 +15,7 @@ const FEED_PAGE: usize = 256;
 pub struct Node {
     store: Store,
     cells: Cells,
+    feeds: Arc<Hub>,
     clock: Arc<dyn Clock>,
     loading: Mutex<HashMap<Id<Org>, Arc<Mutex<()>>>>,
     /// When the last look for an unknown organization began.
@@ -45,9 +46,13 @@ impl Node {
         let known = clock.boot();
         let (head, changes) = store.export(Stream::INSTANCE).await?;
         let cells = Cells::new(&changes, revision(&head), known, bound);
+        let feeds = Arc::new(Hub::default());
+        let woken = feeds.clone();
+        cells.on_step(Box::new(move |stream| woken.wake(stream)));
         Ok(Self {
             store,
             cells,
+            feeds,
             clock,
             loading: Mutex::default(),
             looked: Mutex::new(known),
@@ -57,6 +62,11 @@ impl Node {
     /// The cells, for readiness and metrics.
     pub const fn cells(&self) -> &Cells {
         &self.cells
+    }
+
+    /// Those who follow revocation feeds here.
+    pub fn feeds(&self) -> &Hub {
+        &self.feeds
     }
 
     /// A fresh view of an organization by slug or id.

@@ -1,7 +1,8 @@
-//! What nobody asks for and must happen: keys rotated in time, runs closed after their deadline, one-time artefacts
-//! and answers forgotten when they have ended, the log's tables made for the months ahead. Each failure is logged and tried again an hour later.
+//! What nobody asks for and must happen: keys rotated in time, runs closed after their deadline, one-time artefacts,
+//! answers and revocations forgotten when they have ended, the log's tables made for the months ahead. Each failure
+//! is logged and tried again an hour later.
 
-use crate::{Platform, Result, keys, runs};
+use crate::{Platform, Result, keys, revocation, runs};
 use domain::Stream;
 use kernel::Micros;
 use std::{sync::Arc, time::Duration};
@@ -40,6 +41,9 @@ pub async fn round(platform: &Platform) {
         let loaded = platform.node.cells().is_loaded(org);
         if loaded && let Err(error) = runs::end_overdue(platform, org).await {
             tracing::warn!(%org, %error, "overdue runs were not closed; tried again in an hour");
+        }
+        if loaded && let Err(error) = revocation::compact(platform, org).await {
+            tracing::warn!(%org, %error, "past revocations were not forgotten; tried again in an hour");
         }
     }
 }

@@ -92,6 +92,7 @@ fn operator(platform: &Platform) -> Caller {
         credential: "operator".into(),
         token: None,
         run: None,
+        leaf: None,
         lineage: Lineage::default(),
         ends_at: platform.clock.now().plus(limits::SETUP_LIFE),
         held: Held {

@@ -19,6 +19,7 @@ mod cli;
 mod demo;
 mod docs;
 mod durable;
+mod feed;
 mod foreign;
 mod heads;
 mod hinge;

@@ -1,8 +1,8 @@
 //! What falls with a grant: every live run whose lineage holds it and every unexpired token issued under it. One
 //! revoked node is what ends them (REV-1); the runs' rows are closed in the same commit so that people see it too.
 
-use crate::{Cx, Error, Result};
-use domain::{GrantId, Revocation, RevocationCore, Run, RunState, Stream};
+use crate::{Cx, Error, Result, revocation};
+use domain::{GrantId, RevocationCore, Run, RunState, Stream};
 use kernel::{Agent, Id, Micros, Timestamp, limits};
 use live::View;
 use schemars::JsonSchema;
@@ -146,17 +146,6 @@ fn end_run(
 /// # Errors
 /// When the database fails.
 pub fn revoke_grant(tx: &mut Tx<'_>, stream: Stream, grant: GrantId) -> Result<(), Refusal> {
-    let now = tx.now();
-    let core = RevocationCore {
-        node: RevocationCore::grant_node(grant),
-        until: now.plus(KEPT),
-    };
-    tx.put(
-        stream,
-        &Revocation {
-            core,
-            revoked_at: now,
-        },
-    )
-    .map(|_| ())
+    let core = RevocationCore::of(RevocationCore::grant_node(grant), tx.now().plus(KEPT));
+    revocation::write(tx, stream, core)
 }

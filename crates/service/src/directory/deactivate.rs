@@ -12,7 +12,7 @@ use crate::{
         owners::{self, Leaving},
     },
     operation::{Meta, Method, Operation, Target},
-    tokens,
+    revocation, tokens,
 };
 use domain::{ApiToken, Assignment, MembershipState, Permission, Stream};
 use kernel::{Id, Timestamp, User};
@@ -125,6 +125,8 @@ fn end_all(tx: &mut Tx<'_>, stream: Stream, id: Id<User>) -> Result<Cascaded, Re
         limit: usize::MAX,
         filter: vec![(member, id.to_string())],
     };
+    // What their agents hold now is dead by state; it stays dead when the person comes back.
+    revocation::write(tx, stream, revocation::issued(id.bytes(), tx.now()))?;
     let mut cascaded = Cascaded {
         tokens: 0,
         role_assignments: 0,

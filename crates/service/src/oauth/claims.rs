@@ -29,6 +29,10 @@ pub struct Claims {
     pub org: Id<Org>,
     /// The grants above it, sorted.
     pub lin: Vec<GrantId>,
+    /// The state revision of the organization that it was decided on. An `issued_before` mark of a later revision
+    /// ends it; a token that does not say counts as the oldest.
+    #[serde(default)]
+    pub rev: u64,
     /// The run it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<Id<Run>>,

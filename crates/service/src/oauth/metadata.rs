@@ -26,6 +26,7 @@ pub fn metadata(view: &View) -> Metadata {
         jwks_uri: format!("{issuer}/jwks.json"),
         introspection_endpoint: format!("{issuer}/oauth2/introspect"),
         revocation_endpoint: format!("{issuer}/oauth2/revoke"),
+        revocation_feed_endpoint: format!("{issuer}/revocations"),
         response_types_supported: Vec::new(),
         grant_types_supported: texts(&["client_credentials"]),
         token_endpoint_auth_methods_supported: secrets.clone(),

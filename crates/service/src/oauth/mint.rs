@@ -141,6 +141,7 @@ fn claims(
         },
         org: view.id(),
         lin: lineage.iter().collect(),
+        rev: view.revision.state,
         run_id: mint.run.map(|run| run.id),
         txn: mint.run.map(|run| run.transaction.clone()),
         trust: TrustClaim {

@@ -12,6 +12,7 @@ mod token;
 mod verify;
 
 pub use claims::Claims;
+pub(crate) use client::authenticate;
 pub use client::{Basic, Client, ClientForm};
 pub use introspect::{IntrospectRequest, introspect};
 pub use keys::{KeyCache, new_signing_key, open_log_key, overlap_end, published, rotate_due};

@@ -2,15 +2,13 @@
 //! changes nothing.
 
 use super::{Basic, Client, ClientForm, OAuthError, client, verify};
-use crate::{Act, Peer, Platform, audit};
-use domain::{Principal, Revocation, RevocationCore, Stream};
-use kernel::{Micros, Timestamp};
+use crate::{Act, Peer, Platform, audit, revocation::GiveBack};
+use domain::{Principal, Stream};
+use kernel::Timestamp;
 use proto::oauth::ErrorName;
 use serde::Deserialize;
+use serde_json::json;
 use store::Plan;
-
-/// Kept past the end of anything the node could have issued (REV-5).
-pub(crate) const KEPT_AFTER_END: Micros = Micros::days(1);
 
 /// A revocation request.
 #[derive(Clone, Deserialize)]
@@ -48,23 +46,21 @@ pub async fn revoke(
     let Some(own) = verify(platform, &view, token).filter(|v| v.claims.sub == agent.id) else {
         return Ok(());
     };
-    let until = Timestamp::from_seconds(own.claims.exp).plus(KEPT_AFTER_END);
-    let revocation = Revocation {
-        core: RevocationCore {
-            node: own.jti,
-            until,
-        },
-        revoked_at: view.now,
-    };
+    let end = Timestamp::from_seconds(own.claims.exp);
+    let given = GiveBack::new(&view, &agent, own.jti, end);
     let act = Act::delete("token.revoked")
         .on_text("token", own.claims.jti.clone())
         .by(Principal::Agent(agent.id), method);
+    let act = match given.folded() {
+        (0, _) => act,
+        (folded, everything) => act.after(json!({ "folded": folded, "everything": everything })),
+    };
     let stream = Stream::org(view.id());
     let entry = audit::prepare(platform, stream, None, peer, act).await?;
     platform
         .node
         .commit(Plan::new(stream).urgent(), move |tx| {
-            tx.put(stream, &revocation)?;
+            given.write(tx, stream)?;
             tx.entry(stream, entry.clone())
         })
         .await

@@ -6,7 +6,7 @@ use super::{
     keys::OrgKeys,
     mint::{OPAQUE_BOUND, OPAQUE_PREFIX, SELF_SCOPE},
 };
-use crate::{Platform, sealing};
+use crate::{Platform, caller::Leaf, sealing};
 use authz::Presented;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64URL};
 use domain::{Lineage, Scope};
@@ -60,6 +60,7 @@ impl Verified {
             run: self.claims.run_id,
             lineage: &self.lineage,
             scopes: &self.scopes,
+            rev: self.claims.rev,
             expires_at: Timestamp::from_seconds(self.claims.exp),
         }
     }
@@ -149,6 +150,8 @@ pub struct Control {
     pub run: Option<Id<Run>>,
     /// Its identifier in text.
     pub jti: String,
+    /// What shows that it was revoked meanwhile.
+    pub leaf: Leaf,
     /// The grants above it.
     pub lineage: Lineage,
     /// When it ends.
@@ -164,6 +167,10 @@ pub fn verify_control(platform: &Platform, view: &View, token: &str) -> Option<C
         agent: verified.claims.sub,
         run: verified.claims.run_id,
         jti: verified.claims.jti.clone(),
+        leaf: Leaf {
+            jti: verified.jti,
+            rev: verified.claims.rev,
+        },
         lineage: verified.lineage.clone(),
         expires_at: Timestamp::from_seconds(verified.claims.exp),
     })

@@ -4,18 +4,16 @@
 use crate::{
     CREDENTIAL_CLAIM, Cx, Error, Result,
     operation::Target,
+    revocation::{self, KEPT_AFTER_END},
     secret::{self, Minted, SecretKind},
 };
 use domain::{
-    ApiToken, ApiTokenCore, GrantId, Lineage, Permission, Permissions, Principal, Revocation,
-    RevocationCore, Scope, Stream,
+    ApiToken, ApiTokenCore, GrantId, Lineage, Permission, Permissions, Principal, RevocationCore,
+    Scope, Stream,
 };
-use kernel::{Id, Micros, Timestamp, Token, User, limits};
+use kernel::{Id, Timestamp, Token, User, limits};
 use live::View;
 use store::{Refusal, Tx};
-
-/// Kept past the end of anything that could have been started by it (REV-5).
-const KEPT_AFTER_END: Micros = Micros::days(1);
 
 /// What a new token is to be.
 pub(super) struct NewToken {
@@ -106,17 +104,8 @@ pub(crate) fn end(
         .expires_at
         .plus(limits::RUN_DEADLINE)
         .plus(KEPT_AFTER_END);
-    let core = RevocationCore {
-        node: RevocationCore::grant_node(token.core.grant),
-        until,
-    };
-    tx.put(
-        stream,
-        &Revocation {
-            core,
-            revoked_at: now,
-        },
-    )?;
+    let core = RevocationCore::of(RevocationCore::grant_node(token.core.grant), until);
+    revocation::write(tx, stream, core)?;
     Ok(token)
 }
 

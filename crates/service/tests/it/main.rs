@@ -13,6 +13,7 @@ mod attacks;
 mod begin;
 mod directory;
 mod governance;
+mod revocation;
 mod tokens;
 mod upkeep;
 mod world;

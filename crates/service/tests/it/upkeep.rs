@@ -75,10 +75,7 @@ async fn a_commit_whose_asker_went_away_reaches_the_cell() {
     let node = &world.platform.node;
     let view = node.view_of("acme").await.unwrap();
     let (org, stream) = (view.id(), Stream::org(view.id()));
-    let core = RevocationCore {
-        node: [7; 16],
-        until: Timestamp::from_seconds(4_000_000_000),
-    };
+    let core = RevocationCore::of([7; 16], Timestamp::from_seconds(4_000_000_000));
     let revocation = Revocation {
         core,
         revoked_at: view.now,

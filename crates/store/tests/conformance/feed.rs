@@ -12,6 +12,7 @@ enum Step {
     Assign(u8, u8),
     Unassign(u8),
     Revoke(u8, i64),
+    Forget(u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
@@ -19,6 +20,7 @@ fn steps() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
         (0..4u8, 0..9u8).prop_map(|(id, role)| Step::Assign(id, role)),
         (0..4u8).prop_map(Step::Unassign),
         (0..4u8, 0..9i64).prop_map(|(node, until)| Step::Revoke(node, until)),
+        (0..4u8).prop_map(Step::Forget),
     ];
     vec((vec(step, 1..5), any::<bool>()), 1..8)
 }
@@ -27,6 +29,7 @@ fn play(tx: &mut Tx<'_>, org: Stream, step: &Step) -> Result<(), Refusal> {
     match step {
         Step::Assign(id, role) => tx.put(org, &assignment(*id, *role)).map(|_| ()),
         Step::Unassign(id) => tx.remove(org, &assignment(*id, 0)),
+        Step::Forget(node) => tx.remove(org, &revocation(*node, 0)),
         Step::Revoke(node, until) => tx.put(org, &revocation(*node, *until)).map(|_| ()),
     }
 }
@@ -36,6 +39,7 @@ fn key(change: &Change) -> String {
         Change::Assignment(core) => core.id.to_string(),
         Change::AssignmentRemoved(id) => id.to_string(),
         Change::Revoked(core) => format!("{:?}", core.node),
+        Change::RevocationRemoved(node) => format!("{node:?}"),
         other => panic!("{other:?} was not written"),
     }
 }
@@ -44,7 +48,9 @@ fn folded(changes: impl IntoIterator<Item = Change>) -> Vec<Change> {
     let mut state = BTreeMap::new();
     for change in changes {
         match change {
-            Change::AssignmentRemoved(_) => drop(state.remove(&key(&change))),
+            Change::AssignmentRemoved(_) | Change::RevocationRemoved(_) => {
+                drop(state.remove(&key(&change)));
+            }
             other => drop(state.insert(key(&other), other)),
         }
     }

@@ -134,10 +134,7 @@ impl World {
 
 pub fn revocation(node: u8, until: i64) -> Revocation {
     Revocation {
-        core: RevocationCore {
-            node: [node; 16],
-            until: Timestamp::from_micros(until),
-        },
+        core: RevocationCore::of([node; 16], Timestamp::from_micros(until)),
         revoked_at: Timestamp::from_micros(1),
     }
 }

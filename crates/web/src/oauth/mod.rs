@@ -1,8 +1,9 @@
-//! OAuth endpoints of each organization: token, introspection, revocation, metadata and keys.
+//! OAuth endpoints of each organization: token, introspection, revocation and its feed, metadata and keys.
 //! Requests are read as the RFCs say and handed on; nothing is decided here.
 
 mod basic;
 mod endpoints;
+mod feed;
 mod form;
 mod metadata;
 
@@ -19,6 +20,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/o/{org}/oauth2/token", post(endpoints::token))
         .route("/o/{org}/oauth2/introspect", post(endpoints::introspect))
         .route("/o/{org}/oauth2/revoke", post(endpoints::revoke))
+        .route("/o/{org}/revocations", get(feed::follow))
+        .route("/o/{org}/revocations/snapshot", get(feed::snapshot))
         .route("/o/{org}/.well-known/openid-configuration", document())
         .route(
             "/o/{org}/.well-known/oauth-authorization-server",

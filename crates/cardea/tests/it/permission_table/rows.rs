@@ -127,6 +127,8 @@ pub const DOORS: &[DoorRow] = &[
         "/o/{org}/oauth2/revoke",
         Sent::Form(&[("token", "{token}")]),
     ),
+    get("/o/{org}/revocations"),
+    get("/o/{org}/revocations/snapshot"),
     post("/o/{org}/mcp", Sent::Hello),
     post("/o/{org}/mcp/", Sent::Hello),
     get("/o/{org}/.well-known/openid-configuration"),
