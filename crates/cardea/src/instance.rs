@@ -205,6 +205,7 @@ async fn build(
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
+        gate: Arc::default(),
         clock: opening.clock.clone(),
         entropy: opening.entropy.clone(),
         public_url,

@@ -140,6 +140,7 @@ impl Server {
         let default_url = format!("{scheme}://localhost:{}", address.port());
         let instance = Instance::open_held(options.opening(), held, &default_url).await?;
         let platform = instance.platform.clone();
+        let proxies = options.trusted_proxies.clone();
         let door = door(&platform, options.trusted_proxies, metrics);
         let (stop, stopped) = oneshot::channel();
         let router = web::router(Arc::new(door));
@@ -152,7 +153,8 @@ impl Server {
                 drop(stopped.await);
                 node.feeds().end();
             };
-            if let Err(error) = web::serve(listener, router, encryption, shutdown).await {
+            let served = web::serve(listener, router, encryption, proxies, shutdown);
+            if let Err(error) = served.await {
                 tracing::error!(%error, "the listener ended");
             }
         });
@@ -226,10 +228,15 @@ impl Server {
 }
 
 fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics::Recorder) -> Door {
-    let seen = platform.clone();
+    let (seen, measured) = (platform.clone(), platform.clone());
     let config = DoorConfig {
         trusted_proxies,
-        metrics: Arc::new(move || metrics.render()),
+        metrics: Arc::new(move || {
+            metrics.render()
+                + &measured
+                    .gate
+                    .report(&measured.store.load(), measured.clock.boot())
+        }),
         ready: Arc::new(move || Readiness::of(&seen)),
     };
     Door {
@@ -241,6 +248,8 @@ fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics:
 fn background(platform: &Arc<Platform>, data: &Data) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(platform.node.clone().follow());
+    let (gate, clock) = (platform.gate.clone(), platform.clock.clone());
+    tasks.spawn(gate.watch(platform.store.clone(), clock));
     tasks.spawn(checkpoint::run(platform.clone()));
     tasks.spawn(upkeep::run(platform.clone()));
     tasks.spawn(flush(platform.clone(), data.clone()));

@@ -148,6 +148,16 @@ limits! {
     QUEUE_PER_ORG: usize = 4_096, "commands";
     /// Commands that may wait for all organizations together; those that take authority away are not counted.
     QUEUE_TOTAL: usize = 32_768, "commands";
+    /// Requests of one organization and one class that may wait for their turn.
+    WAITING_PER_ORG: usize = 256, "requests";
+    /// How long a request waits for its turn before it is refused.
+    QUEUE_WAIT: Micros = Micros::seconds(1), "seconds";
+    /// How late a refusal for asking too much is answered, so that asking again at once gains nothing.
+    REFUSAL_PAUSE_MILLIS: usize = 250, "milliseconds";
+    /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
+    FAILED_PER_SOURCE: usize = 1_000, "failures";
+    /// Connections that one address may hold at once; trusted proxies are not counted.
+    CONNECTIONS_PER_SOURCE: usize = 1_024, "connections";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 3, "attempts";
 }

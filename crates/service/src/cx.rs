@@ -1,6 +1,6 @@
 //! The context of one call: who calls from where, one view, and the only way to write: `commit` with an entry.
 
-use crate::{Act, Caller, Error, Meta, Platform, Result, audit, sealing};
+use crate::{Act, Caller, Error, Meta, Platform, Result, audit, gate::Class, sealing};
 use authz::Access;
 use domain::{Permission, Stream};
 use kernel::{Code, Id, limits};
@@ -168,7 +168,7 @@ impl Cx {
 
     pub(crate) fn set_operation(&mut self, meta: &Meta) {
         self.operation = meta.name;
-        if meta.urgent {
+        if meta.class == Class::Revocation {
             self.priority = Priority::Urgent;
         }
     }

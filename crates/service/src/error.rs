@@ -102,12 +102,15 @@ impl Error {
         )
     }
     /// Too many requests of this organization wait.
-    fn busy() -> Self {
-        let detail = "too many requests of this organization are waiting; send fewer at once";
-        Self::new(Code::OrganizationBusy, detail).at(limit!(QUEUE_PER_ORG))
+    pub(crate) fn busy(limit: Limit) -> Self {
+        let detail = format!(
+            "more than {} requests of this organization are waiting; send fewer at once",
+            limit.value
+        );
+        Self::new(Code::OrganizationBusy, detail).at(limit)
     }
     /// Too many requests of everybody wait.
-    fn overloaded() -> Self {
+    pub(crate) fn overloaded() -> Self {
         let detail = "too many requests are waiting; try again shortly";
         Self::new(Code::Overloaded, detail)
     }
@@ -144,7 +147,7 @@ impl From<store::Refusal> for Error {
 impl From<store::StoreError> for Error {
     fn from(cause: store::StoreError) -> Self {
         match cause {
-            store::StoreError::Busy => return Self::busy(),
+            store::StoreError::Busy => return Self::busy(limit!(QUEUE_PER_ORG)),
             store::StoreError::Overloaded => return Self::overloaded(),
             _ => tracing::error!(%cause, "the database did not answer"),
         }
@@ -170,7 +173,7 @@ impl From<store::CommitError> for Error {
                 Code::IdempotencyMismatch,
                 "this `Idempotency-Key` was used with another request; choose a new one",
             ),
-            C::Busy => Self::busy(),
+            C::Busy => Self::busy(limit!(QUEUE_PER_ORG)),
             C::Overloaded => Self::overloaded(),
             C::Unavailable(cause) => cause.into(),
         }

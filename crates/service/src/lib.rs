@@ -13,6 +13,7 @@ mod directory;
 mod dispatch;
 mod error;
 pub mod feed;
+pub mod gate;
 mod keys;
 mod log;
 mod node;

@@ -1,7 +1,7 @@
 //! One management act: its name at every door, who may do it, what it takes and answers, and what it does.
 //! Doors derive from this; adding an operation is one file and one line in the registry.
 
-use crate::{Cx, Error, Result};
+use crate::{Cx, Error, Result, gate::Class};
 use authz::Access;
 use domain::{Permission, Principal};
 use futures::future::BoxFuture;
@@ -97,8 +97,8 @@ pub struct Meta {
     pub sudo: bool,
     /// The type of the entry that records the answer of a read, where reading is itself recorded.
     pub records: Option<&'static str>,
-    /// Whether it takes authority away: then it goes before everything else and has room of its own (AUD-9).
-    pub urgent: bool,
+    /// When its turn comes. What takes authority away goes before everything else and has room of its own (AUD-9).
+    pub class: Class,
 }
 
 impl Meta {
@@ -115,7 +115,7 @@ impl Meta {
             status: 200,
             sudo: false,
             records: None,
-            urgent: false,
+            class: Class::Management,
         }
     }
     /// A write at this path.

@@ -3,6 +3,7 @@
 
 use crate::{
     audit::{Failures, SubjectKeys},
+    gate::Gate,
     node::Node,
     oauth::{KeyCache, Signatures},
     sealing::Keyring,
@@ -27,6 +28,8 @@ pub struct Platform {
     pub subjects: SubjectKeys,
     /// Counts of failed attempts.
     pub failures: Failures,
+    /// Who gets in before anything costly.
+    pub gate: Arc<Gate>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

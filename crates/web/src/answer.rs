@@ -1,6 +1,7 @@
 //! Answers in the forms that the doors share: problem details and JSON that nobody may keep.
 //! What a refusal says is written where it arises; here it only gets its form.
 
+use crate::turn;
 use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
@@ -44,6 +45,7 @@ pub(crate) fn problem(error: &Error, request_id: &str) -> Response {
     )
     .at(error.limit.as_ref());
     let mut response = json(error.code.status(), &body);
+    turn::mark(&mut response, error.code);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     if let Some(seconds) = retry_after(error.code) {
@@ -56,7 +58,7 @@ pub(crate) fn problem(error: &Error, request_id: &str) -> Response {
 }
 
 /// Seconds to wait; a limit fills up slowly, a busy server is free again soon.
-const fn retry_after(code: Code) -> Option<&'static str> {
+pub(crate) const fn retry_after(code: Code) -> Option<&'static str> {
     match (code, code.status()) {
         (Code::LimitReached, _) => Some("60"),
         (_, 429 | 503) => Some("1"),

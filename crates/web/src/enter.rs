@@ -7,6 +7,7 @@ use crate::{
     door::Door,
     host::{Hosts, is_plain_path},
     series::Series,
+    turn::{self, Lateness},
 };
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -24,6 +25,7 @@ pub(crate) struct Entrance {
     pub door: Arc<Door>,
     pub hosts: Hosts,
     pub series: Series,
+    pub late: Lateness,
 }
 
 /// Everything around every request.
@@ -47,6 +49,9 @@ pub(crate) async fn enter(
             }
         }
     };
+    if turn::is_late(&response) {
+        turn::delay(&entrance.late).await;
+    }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert("x-request-id", value);
     }

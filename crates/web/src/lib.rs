@@ -18,8 +18,10 @@ mod patience;
 mod router;
 mod series;
 mod serve;
+mod sources;
 mod tls;
 mod tools;
+mod turn;
 
 pub use arrival::Socket;
 pub use door::{Door, DoorConfig, Readiness};

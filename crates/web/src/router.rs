@@ -10,6 +10,7 @@ use crate::{
     oauth, pages,
     series::Series,
     tools,
+    turn::Lateness,
 };
 use axum::{Router, extract::Request, middleware, response::Response};
 use kernel::Code;
@@ -25,6 +26,7 @@ pub fn router(door: Arc<Door>) -> Router {
         door: door.clone(),
         hosts,
         series: Series::describe(),
+        late: Lateness::default(),
     });
     Router::new()
         .merge(api::routes(&door))

@@ -1,13 +1,19 @@
 //! The server: bounded connections, bounded heads, no patience with the slow, and an orderly end.
 //! It speaks HTTP/1.1, under TLS where it is given a certificate; what is answered is the router's.
 
-use crate::{Encryption, Socket, body::patience, patience::Patient};
+use crate::{
+    Encryption, Socket,
+    body::patience,
+    patience::Patient,
+    sources::{Source, Sources},
+};
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use ipnet::IpNet;
 use kernel::limits;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -23,7 +29,8 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Most headers of a request.
 const HEADERS: usize = 100;
 
-/// Serves until `shutdown` ends, then lets requests in flight finish for a while.
+/// Serves until `shutdown` ends; addresses in `uncounted`, as trusted proxies are, may hold any number of
+/// connections. Then lets requests in flight finish for a while.
 ///
 /// # Errors
 /// None at present: what goes wrong with one connection ends that connection.
@@ -31,24 +38,28 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     encryption: Option<Arc<Encryption>>,
+    uncounted: Vec<IpNet>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let sources = Sources::new(limits::CONNECTIONS_PER_SOURCE);
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        if let Some((stream, peer, place)) = accepted {
+        if let Some((stream, peer, place)) = accepted
+            && let Some(source) = sources.enter(peer.ip(), &uncounted)
+        {
             tokio::spawn(connection(
                 stream,
                 peer,
                 router.clone(),
                 encryption.clone(),
                 graceful.watcher(),
-                place,
+                (place, source),
             ));
         }
     }
@@ -82,7 +93,7 @@ async fn connection(
     router: Router,
     encryption: Option<Arc<Encryption>>,
     watcher: Watcher,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Source),
 ) {
     // Answers are small and whole: waiting to fill a segment only delays them.
     let _best_effort = stream.set_nodelay(true);

@@ -7,6 +7,7 @@ use crate::{
     auth::{bearer, identify},
     body,
     door::Door,
+    turn,
 };
 use axum::{
     Router,
@@ -19,7 +20,10 @@ use http::{HeaderValue, header};
 use http_body_util::Full;
 use kernel::{Code, limit};
 use mcp::{McpService, Session};
-use service::{Error, Result};
+use service::{
+    Error, Result,
+    gate::{Class, Ticket},
+};
 use std::sync::Arc;
 
 /// The hosts that the outermost layer lets in beside the public URL's.
@@ -37,7 +41,7 @@ pub(crate) fn routes(door: &Door) -> Router<Arc<Door>> {
             async move {
                 let arrival = Arrival::take(&mut request);
                 let sent_token = bearer(request.headers()).is_some();
-                match call(&door, &tools, &arrival, &org, request).await {
+                match admitted(&door, &tools, &arrival, &org, request).await {
                     Ok(response) => response,
                     Err(error) => refused(&door, &error, &arrival, &org, sent_token),
                 }
@@ -49,11 +53,24 @@ pub(crate) fn routes(door: &Door) -> Router<Arc<Door>> {
         .route("/o/{org}/mcp/", serve)
 }
 
+async fn admitted(
+    door: &Door,
+    tools: &McpService,
+    arrival: &Arrival,
+    org: &str,
+    request: Request,
+) -> Result<Response> {
+    let ticket = turn::admit(door, Class::Management, Some(org))?;
+    let outcome = call(door, tools, arrival, org, &ticket, request).await;
+    outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
+}
+
 async fn call(
     door: &Door,
     tools: &McpService,
     arrival: &Arrival,
     org: &str,
+    ticket: &Ticket,
     request: Request,
 ) -> Result<Response> {
     let (mut parts, sent) = request.into_parts();
@@ -64,6 +81,7 @@ async fn call(
         peer: arrival.peer.clone(),
     });
     let sent = body::read(sent, limit!(BODY_BYTES)).await?;
+    let _place = ticket.enter().await?;
     let request = http::Request::from_parts(parts, Full::new(sent));
     let mut response = tools.handle(request).await.map(Body::new);
     response

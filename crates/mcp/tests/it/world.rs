@@ -34,6 +34,7 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
+        gate: Arc::default(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         public_url: "https://iam.example".into(),

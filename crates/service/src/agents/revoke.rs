@@ -49,7 +49,7 @@ impl Operation for Revoke {
         summary: "Revoke an agent for good with its tokens and runs",
         tool: Some("revoke-agent"),
         command: "agent revoke",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "agents.revoke",
             Method::Post,

@@ -36,7 +36,7 @@ impl Operation for RevokeSecret {
         summary: "Revoke one secret of an agent with everything got by it",
         tool: Some("revoke-agent-secret"),
         command: "agent revoke-secret",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "agents.revoke_secret",
             Method::Post,

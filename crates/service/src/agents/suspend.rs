@@ -55,7 +55,7 @@ impl Operation for Suspend {
         summary: "Suspend an agent: its tokens stop working at once",
         tool: Some("suspend-agent"),
         command: "agent suspend",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "agents.suspend",
             Method::Post,

@@ -51,7 +51,7 @@ impl Operation for DeactivateUser {
         summary: "End a person's membership with their roles and API tokens",
         tool: Some("deactivate-user"),
         command: "user deactivate",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "users.deactivate",
             Method::Post,

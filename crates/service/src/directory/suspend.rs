@@ -20,7 +20,7 @@ impl Operation for SuspendUser {
         summary: "Suspend a person; what they and their agents hold is empty at once",
         tool: Some("suspend-user"),
         command: "user suspend",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "users.suspend",
             Method::Post,

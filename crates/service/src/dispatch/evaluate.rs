@@ -79,6 +79,7 @@ impl Operation for Evaluate {
     const META: Meta = Meta {
         summary: "Ask whether an agent should get a task now, with run and capability on allow",
         command: "dispatch evaluate",
+        class: crate::gate::Class::Decision,
         ..Meta::write(
             "dispatch.evaluate",
             Method::Post,

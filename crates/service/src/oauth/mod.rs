@@ -24,6 +24,7 @@ pub use token::{TokenRequest, token};
 pub use verify::{Genuine, Signatures, Verified, verify, verify_control};
 
 use crate::redact::redact;
+use kernel::Code;
 use proto::oauth::ErrorName;
 use std::borrow::Cow;
 
@@ -35,8 +36,8 @@ pub struct OAuthError {
     pub name: ErrorName,
     /// What happened and what to do.
     pub description: Cow<'static, str>,
-    /// Whether it is this organization alone that asks too often: 429 on the wire.
-    pub too_many: bool,
+    /// The stable code of what was refused for another reason than the protocol's.
+    pub code: Option<Code>,
     pub(crate) moved: bool,
 }
 
@@ -47,7 +48,7 @@ impl OAuthError {
         Self {
             name,
             description: redact(&description).map_or(description, Cow::Owned),
-            too_many: false,
+            code: None,
             moved: false,
         }
     }
@@ -61,7 +62,7 @@ impl OAuthError {
 
 impl From<crate::Error> for OAuthError {
     fn from(error: crate::Error) -> Self {
-        use kernel::Code as C;
+        use Code as C;
         let name = match error.code {
             C::Internal
             | C::Overloaded
@@ -77,7 +78,7 @@ impl From<crate::Error> for OAuthError {
         Self {
             name,
             description: error.detail,
-            too_many: error.code.status() == 429,
+            code: Some(error.code),
             moved: error.moved,
         }
     }

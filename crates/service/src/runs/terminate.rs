@@ -39,7 +39,7 @@ impl Operation for Terminate {
         summary: "Stop a run with everything it started",
         tool: Some("terminate-run"),
         command: "run terminate",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "runs.terminate",
             Method::Post,

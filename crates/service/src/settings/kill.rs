@@ -55,7 +55,7 @@ impl Operation for SetKillSwitch {
         summary: "Stop or let go on every agent, one connection or one agent of the organization",
         tool: Some("set-kill-switch"),
         command: "kill-switch set",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "kill_switches.set",
             Method::Put,

@@ -28,7 +28,7 @@ impl Operation for SetInstanceKillSwitch {
     const META: Meta = Meta {
         summary: "Stop or let go on every agent of every organization",
         command: "kill-switch set-instance",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "kill_switches.set_instance",
             Method::Put,

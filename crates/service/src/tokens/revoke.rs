@@ -55,7 +55,7 @@ impl Operation for RevokeToken {
         summary: "Revoke an API token with every run and token below it",
         tool: Some("revoke-api-token"),
         command: "token revoke",
-        urgent: true,
+        class: crate::gate::Class::Revocation,
         ..Meta::write(
             "tokens.revoke",
             Method::Post,

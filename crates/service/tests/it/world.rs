@@ -47,6 +47,7 @@ impl World {
             signatures: Default::default(),
             subjects: SubjectKeys::default(),
             failures: Failures::default(),
+            gate: Arc::default(),
             clock,
             entropy,
             public_url: "http://localhost:8080".into(),

@@ -7,8 +7,10 @@ mod route;
 
 pub(crate) use route::parameters;
 
-use self::route::Route;
-use crate::{answer, arrival::Arrival, auth::identify, body, door::Door, json, openapi::openapi};
+use self::route::{Placed, Route};
+use crate::{
+    answer, arrival::Arrival, auth::identify, body, door::Door, json, openapi::openapi, turn,
+};
 use axum::{
     Router,
     body::Body,
@@ -21,7 +23,7 @@ use domain::Stream;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use kernel::{Code, limit};
 use serde_json::{Map, Value};
-use service::{Answer, Cx, Envelope, Error, Guard, Method, OPERATIONS, Result};
+use service::{Answer, Cx, Envelope, Error, Guard, Method, OPERATIONS, Result, gate::Ticket};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where operations' paths begin.
@@ -66,13 +68,25 @@ fn serve(route: Arc<Route>) -> MethodRouter<Arc<Door>> {
             let route = route.clone();
             async move {
                 let arrival = Arrival::take(&mut request);
-                match call(&door, &route, &arrival, &params, request).await {
-                    Ok(response) => response,
-                    Err(error) => answer::problem(&error, &arrival.peer.request_id),
-                }
+                let outcome = admitted(&door, &route, &arrival, &params, request).await;
+                outcome.unwrap_or_else(|error| answer::problem(&error, &arrival.peer.request_id))
             }
         },
     )
+}
+
+/// Whether it is let in is settled before anything else.
+async fn admitted(
+    door: &Door,
+    route: &Route,
+    arrival: &Arrival,
+    params: &RawPathParams,
+    request: Request,
+) -> Result<Response> {
+    let placed = route.placed(params.iter().map(|(_, value)| value));
+    let ticket = turn::admit(door, route.meta.class, placed.org)?;
+    let outcome = call(door, route, arrival, &placed, &ticket, request).await;
+    outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }
 
 /// Who asks is settled before the body is read: a stranger's body costs nothing.
@@ -80,11 +94,11 @@ async fn call(
     door: &Door,
     route: &Route,
     arrival: &Arrival,
-    params: &RawPathParams,
+    placed: &Placed<'_>,
+    ticket: &Ticket,
     request: Request,
 ) -> Result<Response> {
     let (parts, sent) = request.into_parts();
-    let placed = route.placed(params.iter().map(|(_, value)| value));
     let cx = context(door, route, arrival, &parts.headers, placed.org).await?;
     let stream = cx.stream().ok();
     let sent = if route.meta.method.has_body() {
@@ -92,7 +106,8 @@ async fn call(
     } else {
         Map::new()
     };
-    let input = input::collect(route, &placed, parts.uri.query(), sent)?;
+    let _place = ticket.enter().await?;
+    let input = input::collect(route, placed, parts.uri.query(), sent)?;
     let answer = route.operation.call(cx, Value::Object(input)).await?;
     Ok(written(door, route, stream, answer))
 }

@@ -2,7 +2,7 @@
 //! A secret in the URL is refused before anything is read.
 
 use super::{basic::Authorization, form::Form};
-use crate::{answer, arrival::Arrival, body, door::Door};
+use crate::{answer, arrival::Arrival, body, door::Door, turn};
 use axum::{
     body::Body,
     extract::{Path, Request, State},
@@ -14,6 +14,7 @@ use kernel::{Code, Timestamp, limit};
 use proto::oauth::{ErrorAnswer, ErrorName};
 use service::{
     Error, Peer,
+    gate::{Class, Permit, Ticket},
     oauth::{self, ClientForm, IntrospectRequest, OAuthError, RevokeRequest, TokenRequest},
 };
 use std::sync::Arc;
@@ -25,6 +26,15 @@ struct Posted {
     peer: Peer,
     authorization: Authorization,
     body: Bytes,
+    /// Its place among those that are carried out.
+    _place: Permit,
+}
+
+/// A request before it is read.
+struct Came {
+    door: Arc<Door>,
+    ticket: Ticket,
+    peer: Peer,
 }
 
 /// A refusal and how it is told.
@@ -50,8 +60,31 @@ fn invalid(text: &'static str) -> OAuthError {
     OAuthError::new(ErrorName::InvalidRequest, text)
 }
 
-async fn posted(mut request: Request) -> Result<Posted, Refused> {
+/// Lets a request in, answers it, and counts it where the client is not believed.
+async fn served(
+    door: Arc<Door>,
+    class: Class,
+    org: String,
+    mut request: Request,
+    answer: impl AsyncFnOnce(&Came, &str, Request) -> Result<Response, Refused>,
+) -> Response {
     let peer = Arrival::take(&mut request).peer;
+    let ticket = match turn::admit(&door, class, Some(&org)) {
+        Ok(ticket) => ticket,
+        Err(error) => return told(&OAuthError::from(error).into()),
+    };
+    let came = Came { door, ticket, peer };
+    match answer(&came, &org, request).await {
+        Ok(response) => response,
+        Err(refused) if refused.error.name == ErrorName::InvalidClient => {
+            let limit = turn::failed(&came.door, &came.ticket, &came.peer);
+            told(&limit.map_or_else(|error| OAuthError::from(error).into(), |()| refused))
+        }
+        Err(refused) => told(&refused),
+    }
+}
+
+async fn posted(came: &Came, request: Request) -> Result<Posted, Refused> {
     let (parts, sent) = request.into_parts();
     if parts.uri.query().is_some() {
         return Err(
@@ -63,10 +96,12 @@ async fn posted(mut request: Request) -> Result<Posted, Refused> {
     }
     let authorization = Authorization::of(&parts.headers);
     let body = body::read(sent, limit!(FORM_BYTES)).await.map_err(unread)?;
+    let place = came.ticket.enter().await.map_err(OAuthError::from)?;
     Ok(Posted {
-        peer,
+        peer: came.peer.clone(),
         authorization,
         body,
+        _place: place,
     })
 }
 
@@ -98,10 +133,6 @@ fn client(form: &mut Form<'_>) -> ClientForm {
     }
 }
 
-fn answered(outcome: Result<Response, Refused>) -> Response {
-    outcome.unwrap_or_else(|refused| told(&refused))
-}
-
 fn told(refused: &Refused) -> Response {
     let Refused {
         error,
@@ -112,12 +143,12 @@ fn told(refused: &Refused) -> Response {
         error: error.name.as_str().into(),
         error_description: error.description.clone().into_owned(),
     };
-    let usual = if error.too_many {
-        429
-    } else {
-        error.name.status()
-    };
+    let busy = error.code.filter(|code| code.status() == 429);
+    let usual = busy.map_or(error.name.status(), Code::status);
     let mut response = answer::json(status.unwrap_or(usual), &body);
+    if let Some(code) = error.code {
+        turn::mark(&mut response, code);
+    }
     let headers = response.headers_mut();
     match error.name {
         ErrorName::InvalidClient => {
@@ -132,7 +163,8 @@ fn told(refused: &Refused) -> Response {
             );
         }
         ErrorName::TemporarilyUnavailable => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = error.code.and_then(answer::retry_after).unwrap_or("1");
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         _ => {}
     }
@@ -145,11 +177,11 @@ pub(crate) async fn token(
     Path(org): Path<String>,
     request: Request,
 ) -> Response {
-    answered(grant(&door, &org, request).await)
+    served(door, Class::Token, org, request, grant).await
 }
 
-async fn grant(door: &Door, org: &str, request: Request) -> Result<Response, Refused> {
-    let posted = posted(request).await?;
+async fn grant(came: &Came, org: &str, request: Request) -> Result<Response, Refused> {
+    let (door, posted) = (&came.door, posted(came, request).await?);
     usable(&posted.authorization, false)?;
     let mut form = Form::parse(&posted.body).map_err(invalid)?;
     let request = TokenRequest {
@@ -205,11 +237,11 @@ pub(crate) async fn introspect(
     Path(org): Path<String>,
     request: Request,
 ) -> Response {
-    answered(look(&door, &org, request).await)
+    served(door, Class::Decision, org, request, look).await
 }
 
-async fn look(door: &Door, org: &str, request: Request) -> Result<Response, Refused> {
-    let posted = posted(request).await?;
+async fn look(came: &Came, org: &str, request: Request) -> Result<Response, Refused> {
+    let (door, posted) = (&came.door, posted(came, request).await?);
     usable(&posted.authorization, true)?;
     let mut form = Form::parse(&posted.body).map_err(invalid)?;
     let request = IntrospectRequest {
@@ -241,11 +273,11 @@ pub(crate) async fn revoke(
     Path(org): Path<String>,
     request: Request,
 ) -> Response {
-    answered(give_back(&door, &org, request).await)
+    served(door, Class::Revocation, org, request, give_back).await
 }
 
-async fn give_back(door: &Door, org: &str, request: Request) -> Result<Response, Refused> {
-    let posted = posted(request).await?;
+async fn give_back(came: &Came, org: &str, request: Request) -> Result<Response, Refused> {
+    let (door, posted) = (&came.door, posted(came, request).await?);
     usable(&posted.authorization, false)?;
     let mut form = Form::parse(&posted.body).map_err(invalid)?;
     let request = RevokeRequest {

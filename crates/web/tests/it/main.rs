@@ -12,4 +12,5 @@ mod entrance;
 mod oauth;
 mod server;
 mod tools;
+mod turns;
 mod world;

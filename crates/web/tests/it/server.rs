@@ -25,7 +25,13 @@ async fn running() -> Running {
     let shutdown = async move {
         let _ended = stopped.await;
     };
-    let server = tokio::spawn(web::serve(listener, world.router.clone(), None, shutdown));
+    let server = tokio::spawn(web::serve(
+        listener,
+        world.router.clone(),
+        None,
+        Vec::new(),
+        shutdown,
+    ));
     Running {
         address,
         stop,

@@ -25,6 +25,7 @@ pub const PROXY: &str = "10.0.0.1:4711";
 /// The doors of a fresh instance.
 pub struct World {
     pub router: Router,
+    pub platform: Arc<Platform>,
     /// A bootstrap token of the owner.
     pub token: String,
     _folder: tempfile::TempDir,
@@ -62,6 +63,7 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
+        gate: Arc::default(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         public_url: PUBLIC.into(),
@@ -93,9 +95,11 @@ impl World {
             metrics: Arc::new(|| "cardea_test 1\n".into()),
             ready: Arc::new(move || Readiness::of(&watched)),
         };
+        let held = platform.clone();
         let router = web::router(Arc::new(Door { platform, config }));
         Self {
             router,
+            platform: held,
             token,
             _folder: folder,
         }
