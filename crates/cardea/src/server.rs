@@ -231,12 +231,7 @@ fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics:
     let (seen, measured) = (platform.clone(), platform.clone());
     let config = DoorConfig {
         trusted_proxies,
-        metrics: Arc::new(move || {
-            metrics.render()
-                + &measured
-                    .gate
-                    .report(&measured.store.load(), measured.clock.boot())
-        }),
+        metrics: Arc::new(move || metrics.render() + &measured.gate.report(&measured.store.load())),
         ready: Arc::new(move || Readiness::of(&seen)),
     };
     Door {

@@ -35,7 +35,7 @@ pub async fn round(platform: &Platform) {
     }
     let instance = platform.node.cells().instance();
     for org in instance.organizations().map(|org| org.id) {
-        platform.gate.quiet(&*platform.clock).await;
+        platform.gate.quiet().await;
         if let Err(error) = keys::rotate_due_keys(platform, Stream::org(org)).await {
             tracing::warn!(%org, %error, "signing keys were not rotated; tried again in an hour");
         }

@@ -13,7 +13,7 @@ pub use pool::Permit;
 use crate::{Error, Result};
 use kernel::{Clock, Id, Micros, Monotonic, Org, limit, limits};
 use pool::{Pool, Room};
-use pressure::{Pace, Pressure, TICK};
+use pressure::{Measured, Pace, Pressure, TICK};
 use share::{Share, Shares};
 use std::{
     net::IpAddr,
@@ -134,7 +134,7 @@ impl Gate {
     ) -> Result<Ticket> {
         let share = self.shares.of(org);
         self.shares.note(&share, now);
-        if self.is_hopeless(class, now) {
+        if self.is_hopeless(class) {
             return Err(self.shed(class, &share));
         }
         Ok(Ticket {
@@ -144,9 +144,9 @@ impl Gate {
         })
     }
 
-    fn is_hopeless(&self, class: Class, now: Monotonic) -> bool {
+    fn is_hopeless(&self, class: Class) -> bool {
         let (processor, database) = class.patience();
-        self.pressure.runtime(now) > processor || self.pressure.store() > database
+        self.pressure.runtime() > processor || self.pressure.store() > database
     }
 
     fn shed(&self, class: Class, share: &Share) -> Error {
@@ -162,8 +162,8 @@ impl Gate {
     }
 
     /// Waits until nobody is kept waiting by a job.
-    pub async fn quiet(&self, clock: &dyn Clock) {
-        while self.is_hopeless(Class::Job, clock.boot()) {
+    pub async fn quiet(&self) {
+        while self.is_hopeless(Class::Job) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -172,11 +172,10 @@ impl Gate {
     pub async fn watch(self: Arc<Self>, store: Store, clock: Arc<dyn Clock>) {
         let mut every = interval(Duration::from_micros(TICK.get().unsigned_abs()));
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut paces: Vec<Pace> = Vec::new();
+        let (mut paces, mut memory) = (Vec::<Pace>::new(), Measured::default());
         loop {
             every.tick().await;
             let now = clock.boot();
-            self.pressure.measured(now);
             let loads = store.load();
             paces.resize_with(loads.len(), Pace::default);
             let waits = paces
@@ -184,7 +183,7 @@ impl Gate {
                 .zip(&loads)
                 .map(|(pace, load)| pace.wait(now, load.waiting(), load.taken));
             let longest = waits.max().unwrap_or(Micros::new(0));
-            self.pressure.store_waits(longest);
+            self.pressure.measured(&mut memory, now, longest);
         }
     }
 }

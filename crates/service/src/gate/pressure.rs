@@ -10,43 +10,66 @@ pub(super) const TICK: Micros = Micros::new(10_000);
 /// The longest delay that is believed; beyond it the machine slept or the clock was set.
 const PLAUSIBLE: i64 = 5_000_000;
 
+/// How many measurements in a row must show a delay before it is believed: a burst that is over is no queue.
+const RUNTIME: usize = 3;
+const STORE: usize = 10;
+
 /// The present delays, in microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Pressure {
     runtime: AtomicI64,
     store: AtomicI64,
-    /// When the next measurement is due; zero before the first.
-    due: AtomicI64,
+}
+
+/// What the one who measures remembers.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    due: Option<Monotonic>,
+    runtime: Least<RUNTIME>,
+    store: Least<STORE>,
+}
+
+/// The least of the last few.
+#[derive(Debug)]
+struct Least<const N: usize> {
+    last: [i64; N],
+    next: usize,
+}
+
+impl<const N: usize> Default for Least<N> {
+    fn default() -> Self {
+        Self {
+            last: [0; N],
+            next: 0,
+        }
+    }
+}
+
+impl<const N: usize> Least<N> {
+    fn of(&mut self, value: i64) -> i64 {
+        if let Some(place) = self.last.get_mut(self.next % N) {
+            *place = value;
+        }
+        self.next = self.next.wrapping_add(1);
+        self.last.iter().copied().min().unwrap_or_default()
+    }
 }
 
 impl Pressure {
-    /// The measurement ran at `now`; it is due again a tick later.
-    pub(super) fn measured(&self, now: Monotonic) {
-        let late = self.overdue(now);
-        // Half of the last one stays, so that one quick turn in a long queue does not hide it.
-        let kept = self.runtime.load(Ordering::Relaxed) / 2;
-        self.runtime.store(late.max(kept), Ordering::Relaxed);
-        self.due.store(now.micros() + TICK.get(), Ordering::Relaxed);
+    /// A measurement that was due a tick after the last one ran at `now`, while the database's queues were this long.
+    pub(super) fn measured(&self, memory: &mut Measured, now: Monotonic, store: Micros) {
+        let late = memory.due.map_or(0, |due| now.since(due).get().max(0));
+        let late = if late <= PLAUSIBLE { late } else { 0 };
+        memory.due = Some(Monotonic::from_micros(now.micros() + TICK.get()));
+        self.runtime
+            .store(memory.runtime.of(late), Ordering::Relaxed);
+        self.store
+            .store(memory.store.of(store.get()), Ordering::Relaxed);
     }
 
-    pub(super) fn store_waits(&self, wait: Micros) {
-        self.store.store(wait.get(), Ordering::Relaxed);
-    }
-
-    fn overdue(&self, now: Monotonic) -> i64 {
-        match self.due.load(Ordering::Relaxed) {
-            0 => 0,
-            due => match (now.micros() - due).max(0) {
-                late if late <= PLAUSIBLE => late,
-                _ => 0,
-            },
-        }
-    }
-
-    /// How long until a task runs. A measurement that is itself late says so before it has run.
-    pub(super) fn runtime(&self, now: Monotonic) -> Micros {
-        let known = self.runtime.load(Ordering::Relaxed);
-        Micros::new(known.max(self.overdue(now)))
+    /// How long until a task runs.
+    pub(super) fn runtime(&self) -> Micros {
+        Micros::new(self.runtime.load(Ordering::Relaxed))
     }
 
     /// How long until the database takes up what is given to it.
@@ -77,7 +100,8 @@ impl Pace {
             None => Some(now),
             since => since,
         };
-        if passed > 0 && (done > 0 || waiting == 0) {
+        // Only a queue that was not emptied shows how fast it goes.
+        if passed > 0 && done > 0 && waiting > 0 {
             #[expect(clippy::cast_precision_loss, reason = "a rate needs no last digit")]
             let current = done as f64 * 1e6 / passed as f64;
             self.rate = self.rate.mul_add(0.7, current * 0.3);
@@ -108,25 +132,50 @@ mod tests {
         Monotonic::from_micros(millis * 1_000)
     }
 
+    fn runtime(pressure: &Pressure, memory: &mut Measured, millis: i64) -> i64 {
+        pressure.measured(memory, at(millis), Micros::new(0));
+        pressure.runtime().get() / 1_000
+    }
+
     #[test]
-    fn a_timer_that_is_late_or_overdue_tells_the_delay() {
-        let pressure = Pressure::default();
-        assert_eq!(pressure.runtime(at(5_000)).get(), 0, "nothing measured yet");
-        pressure.measured(at(1_000));
-        assert_eq!(pressure.runtime(at(1_010)).get(), 0);
-        assert_eq!(
-            pressure.runtime(at(1_310)).get(),
-            300_000,
-            "overdue, and it did not run yet"
-        );
-        pressure.measured(at(1_310));
-        assert_eq!(pressure.runtime(at(1_311)).get(), 300_000);
-        pressure.measured(at(1_320));
-        assert_eq!(pressure.runtime(at(1_321)).get(), 150_000, "it decays");
-        pressure.measured(at(3_600_000));
-        pressure.measured(at(3_600_010));
-        let slept = pressure.runtime(at(7_200_000));
-        assert!(slept.get() < 150_000, "the machine slept: {slept:?}");
+    fn a_timer_that_is_late_again_and_again_tells_the_delay() {
+        let (pressure, mut memory) = (Pressure::default(), Measured::default());
+        let mut measure = |millis| runtime(&pressure, &mut memory, millis);
+        assert_eq!(measure(1_000), 0, "nothing measured yet");
+        assert_eq!(measure(1_310), 0, "once");
+        assert_eq!(measure(1_620), 0, "twice");
+        assert_eq!(measure(1_930), 300);
+        assert_eq!(measure(1_940), 0, "it is over");
+    }
+
+    #[test]
+    fn a_machine_that_slept_was_not_late() {
+        let (pressure, mut memory) = (Pressure::default(), Measured::default());
+        for night in 0..9 {
+            let late = runtime(&pressure, &mut memory, night * 3_600_000);
+            assert_eq!(late, 0);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_long_for_a_moment_is_none() {
+        let (pressure, mut memory) = (Pressure::default(), Measured::default());
+        for tick in 1..STORE {
+            let tick = i64::try_from(tick).unwrap();
+            pressure.measured(&mut memory, at(tick * 10), Micros::seconds(3));
+            assert_eq!(pressure.store().get(), 0);
+        }
+        pressure.measured(&mut memory, at(1_000), Micros::seconds(3));
+        assert_eq!(pressure.store(), Micros::seconds(3));
+    }
+
+    #[test]
+    fn an_idle_queue_says_nothing_of_its_pace() {
+        let mut pace = Pace::default();
+        for tick in 1..=500 {
+            pace.wait(at(tick * 10), 0, 1);
+        }
+        assert_eq!(pace.wait(at(5_010), 40, 1).get(), 0);
     }
 
     #[test]
@@ -135,7 +184,7 @@ mod tests {
         let mut taken = 0;
         for tick in 1..=50 {
             taken += 100;
-            pace.wait(at(tick * 10), 0, taken);
+            pace.wait(at(tick * 10), 9, taken);
         }
         let wait = pace.wait(at(510), 5_000, taken + 100);
         assert!(

@@ -2,7 +2,7 @@
 //! id, all others together as `other`. Bounded however many organizations there are.
 
 use super::{Class, Gate, share::Share};
-use kernel::{Id, Monotonic, Org};
+use kernel::{Id, Org};
 use std::{
     collections::HashMap,
     fmt::{Display, Write},
@@ -126,7 +126,7 @@ impl Text {
 
 impl Gate {
     /// Everything it counts, and what waits for the database, as Prometheus reads it.
-    pub fn report(&self, loads: &[Load], now: Monotonic) -> String {
+    pub fn report(&self, loads: &[Load]) -> String {
         let mut text = Text(String::with_capacity(4_096));
         self.classes(&mut text);
         text.head(
@@ -135,7 +135,7 @@ impl Gate {
             "How long a request that comes now waits, for a processor and for the database.",
         );
         for (of, delay) in [
-            ("processor", self.pressure.runtime(now)),
+            ("processor", self.pressure.runtime()),
             ("database", self.pressure.store()),
         ] {
             let seconds = std::time::Duration::from_micros(delay.get().unsigned_abs());
