@@ -155,7 +155,7 @@ limits! {
     /// How late a refusal for asking too much is answered, so that asking again at once gains nothing.
     REFUSAL_PAUSE_MILLIS: usize = 250, "milliseconds";
     /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
-    FAILED_PER_SOURCE: usize = 1_000, "failures";
+    FAILED_PER_SOURCE: usize = 6_000, "failures";
     /// Connections that one address may hold at once; trusted proxies are not counted.
     CONNECTIONS_PER_SOURCE: usize = 1_024, "connections";
     /// Times a decision is made again after a concurrent change.
