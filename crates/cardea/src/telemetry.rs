@@ -18,6 +18,8 @@ pub fn start() {
     let lines = fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
+        // Told of where it cannot be told, as when a full disk holds the log, it would end the thread that logs.
+        .log_internal_errors(false)
         // Without colours, which would take another crate: with them switched on it would end the process.
         .with_ansi(false);
     // Another subscriber stays: a test that starts two servers has one already.

@@ -91,6 +91,8 @@ codes! {
     Overloaded "overloaded" 503 Later;
     /// The server cannot prove that its view of the organization is current.
     StaleState "stale_state" 503 Later;
+    /// The database has no room left. What takes authority away goes on; everything else that writes is refused.
+    StorageFull "storage_full" 503 Later;
     /// The database did not answer.
     StorageUnavailable "storage_unavailable" 503 Later;
 }

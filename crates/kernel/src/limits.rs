@@ -158,6 +158,8 @@ limits! {
     FAILED_PER_SOURCE: usize = 6_000, "failures";
     /// Connections that one address may hold at once; trusted proxies are not counted.
     CONNECTIONS_PER_SOURCE: usize = 1_024, "connections";
+    /// Room beside an embedded database that is kept for what takes authority away when its disk is full.
+    DISK_RESERVE_BYTES: usize = 32 * 1024 * 1024, "bytes";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 3, "attempts";
 }

@@ -144,11 +144,15 @@ impl From<store::Refusal> for Error {
     }
 }
 
+const NO_ROOM: &str = "the database's disk is full, so nothing is issued or changed; the operator must make room. Revoking, \
+    suspending and kill switches go on";
+
 impl From<store::StoreError> for Error {
     fn from(cause: store::StoreError) -> Self {
         match cause {
             store::StoreError::Busy => return Self::busy(limit!(QUEUE_PER_ORG)),
             store::StoreError::Overloaded => return Self::overloaded(),
+            store::StoreError::Full(_) => return Self::new(Code::StorageFull, NO_ROOM),
             _ => tracing::error!(%cause, "the database did not answer"),
         }
         Self::new(

@@ -99,6 +99,10 @@ pub(crate) trait Backend: Send + Sync {
     fn record(&self, waiting: Waiting) -> Result<(), StoreError>;
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
+    /// Whether there is no room and nothing is written but what takes authority away. A server keeps its own.
+    fn is_full(&self) -> bool {
+        false
+    }
     /// How much waits in each queue.
     fn load(&self) -> Vec<Load>;
     /// Makes room for what will be logged from this moment on; says how much was missing.

@@ -10,6 +10,12 @@ pub enum StoreError {
     /// The connection broke, or the store was closed. Try again.
     #[error("the database did not answer: {0}")]
     Lost(String),
+    /// There is no room where the data is. Make room, then try again.
+    #[error("there is no room where the database is: {0}")]
+    Full(String),
+    /// The disk failed to read or write.
+    #[error("the disk failed: {0}")]
+    Disk(String),
     /// Another transaction was in the way, several times in a row. Try again.
     #[error("the transaction was in another's way: {0}")]
     Contended(String),
@@ -121,9 +127,11 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let code = match error {
-            StoreError::Lost(_) | StoreError::Contended(_) | StoreError::TooLong => {
-                Code::StorageUnavailable
-            }
+            StoreError::Lost(_)
+            | StoreError::Contended(_)
+            | StoreError::Disk(_)
+            | StoreError::TooLong => Code::StorageUnavailable,
+            StoreError::Full(_) => Code::StorageFull,
             StoreError::Busy => Code::OrganizationBusy,
             StoreError::Overloaded => Code::Overloaded,
             StoreError::Value(_) => Code::InvalidInput,

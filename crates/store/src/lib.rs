@@ -8,6 +8,7 @@ mod entity;
 mod error;
 mod events;
 mod execute;
+pub mod faults;
 mod head;
 mod lanes;
 mod load;

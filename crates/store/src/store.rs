@@ -99,6 +99,11 @@ impl Store {
         self.backend.engine()
     }
 
+    /// Whether the embedded database's disk is full: then nothing is written but what takes authority away.
+    pub fn is_full(&self) -> bool {
+        self.backend.is_full()
+    }
+
     /// Runs `run` in a transaction that is committed whole or not at all: rows, entries, feed and heads. The
     /// closure may run more than once, so it takes everything random or costly from outside (I1, I2).
     ///

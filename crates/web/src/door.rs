@@ -2,6 +2,7 @@
 //! Nothing here is read from a request.
 
 use ipnet::IpNet;
+use kernel::Code;
 use service::Platform;
 use std::{net::IpAddr, sync::Arc};
 
@@ -35,6 +36,9 @@ pub struct Readiness {
     pub lagging: Vec<String>,
     /// Other parts that do not work, by name.
     pub failing: Vec<String>,
+    /// What is refused while decisions go on: `storage_full`, when nothing can be written but what takes authority
+    /// away. Requests are still to be sent here.
+    pub limited: Vec<String>,
 }
 
 impl Readiness {
@@ -44,10 +48,14 @@ impl Readiness {
         let streams = cells.revisions().into_iter().map(|(stream, _)| stream);
         let stale = streams.filter(|stream| !cells.is_fresh(*stream, boot));
         let lagging = stale.take(NAMED).map(|stream| stream.to_string()).collect();
+        let full = platform.store.is_full();
+        let limited = full.then(|| Code::StorageFull.as_str().to_owned());
+        let limited = limited.into_iter().collect();
         Self {
             started: true,
             lagging,
             failing: Vec::new(),
+            limited,
         }
     }
     /// Whether requests should be sent here.

@@ -30,10 +30,10 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         started,
         lagging,
         failing,
+        limited,
     } = &readiness;
     let status = if is_ready { "ready" } else { "not_ready" };
-    let body =
-        json!({ "status": status, "started": started, "lagging": lagging, "failing": failing });
+    let body = json!({ "status": status, "started": started, "lagging": lagging, "failing": failing, "limited": limited });
     answer::json(if is_ready { 200 } else { 503 }, &body)
 }
 

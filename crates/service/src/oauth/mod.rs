@@ -67,6 +67,7 @@ impl From<crate::Error> for OAuthError {
             C::Internal
             | C::Overloaded
             | C::StaleState
+            | C::StorageFull
             | C::StorageUnavailable
             | C::ConcurrentChange
             | C::OrganizationBusy

@@ -86,7 +86,9 @@ pub(super) fn meaning(error: tokio_postgres::Error) -> StoreError {
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::LOCK_NOT_AVAILABLE,
     ];
-    if again.contains(code) {
+    if *code == SqlState::DISK_FULL {
+        StoreError::Full(said(&error))
+    } else if again.contains(code) {
         StoreError::Contended(said(&error))
     } else if *code == SqlState::QUERY_CANCELED {
         StoreError::TooLong

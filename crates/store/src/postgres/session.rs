@@ -9,6 +9,7 @@ use crate::{
     StoreError,
     command::Proof,
     conn::{Conn, Role},
+    faults::{self, Fault},
     head::Heads,
 };
 use kernel::Clock;
@@ -81,7 +82,8 @@ impl Session {
         heads: &Heads,
         proof: Option<Proof>,
     ) -> Result<Ended, StoreError> {
-        match self.conn()?.commit(heads) {
+        let conn = self.conn()?;
+        match faults::around(proof.is_some(), said, || conn.commit(heads)) {
             Ok(()) => Ok(Ended::Committed),
             Err(StoreError::Lost(cause)) => {
                 self.open = None;
@@ -126,6 +128,15 @@ impl Session {
         let found = !conn.query(FOUND, &params)?.is_empty();
         conn.commit(&Heads::default())?;
         Ok(found)
+    }
+}
+
+/// What is told at a fault. The disk is the server's: where it fails, the connection ends.
+fn said(fault: Fault) -> StoreError {
+    let text = "a fault of a test".to_owned();
+    match fault {
+        Fault::Full => StoreError::Full(text),
+        Fault::Broken | Fault::Io | Fault::Sync => StoreError::Lost(text),
     }
 }
 

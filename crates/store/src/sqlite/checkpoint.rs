@@ -1,7 +1,10 @@
 //! The checkpoint thread moves the write-ahead log into the file, so that no command waits for it. Once the log is
 //! long, and all but its end has been moved, the writer waits for that end and begins the log anew.
 
-use super::conn::{Checkpoint, Lite};
+use super::{
+    conn::{Checkpoint, Lite, sound},
+    room::Room,
+};
 use std::{
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
@@ -38,15 +41,17 @@ impl Ticks {
 }
 
 /// Works until it is stopped.
-pub(super) fn run(conn: &Lite, ticks: &Ticks) {
+pub(super) fn run(conn: &Lite, ticks: &Ticks, room: &Room) {
     let mut moved = conn.patience(PATIENCE).map(|()| 0);
     while ticks.next() {
         if let Err(error) = moved {
             tracing::warn!(%error, "the write-ahead log was not moved into the file");
         }
+        room.look();
         moved = conn.checkpoint(Checkpoint::Passive);
         if matches!(moved, Ok(LONG..)) {
             moved = conn.checkpoint(Checkpoint::Restart);
         }
+        sound(&moved);
     }
 }

@@ -4,6 +4,7 @@
 use crate::{
     Engine, StoreError,
     conn::Conn,
+    faults::{self, Fault},
     value::{Cell, Param, Row, Value},
 };
 use kernel::{Clock, Micros};
@@ -43,6 +44,9 @@ const READING: &str = "
 ";
 /// The longest a reading transaction may last.
 const READ: Micros = Micros::seconds(2);
+
+/// The exit code of a process whose disk failed: `EX_IOERR` of sysexits.h.
+const DISK_FAILED: i32 = 74;
 
 /// What a checkpoint may make others wait for.
 #[derive(Clone, Copy, Debug)]
@@ -144,12 +148,13 @@ impl Lite {
     }
 
     /// COMMIT.
-    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        let done = self
-            .inner
-            .prepare_cached("COMMIT")
-            .and_then(|mut s| s.execute([]));
-        done.map(|_| ()).map_err(synced_or_over)
+    pub(super) fn commit(&mut self, logged: bool) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let run = || {
+            let mut commit = inner.prepare_cached("COMMIT")?;
+            commit.execute([]).map(|_| ())
+        };
+        faults::around(logged, said, run).map_err(meaning)
     }
 
     /// A number that changes when another connection has written. Inside a transaction it stands still.
@@ -175,7 +180,7 @@ impl Lite {
         let frames: i64 = self
             .inner
             .query_row(sql, [], |row| row.get(1))
-            .map_err(synced_or_over)?;
+            .map_err(meaning)?;
         Ok(u64::try_from(frames).unwrap_or(0))
     }
 
@@ -287,25 +292,39 @@ fn value(value: ValueRef<'_>) -> Value {
     cell(value).into()
 }
 
-/// A failure to reach the disk ends the process: what the kernel dropped cannot be written again, and a later
-/// success would be a lie.
-fn synced_or_over(error: rusqlite::Error) -> StoreError {
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    if let Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) = code {
-        tracing::error!(%error, "the disk did not take what was written; stopping");
-        std::process::abort();
+/// What the engine says at a fault.
+fn said(fault: Fault) -> rusqlite::Error {
+    let code = match fault {
+        Fault::Broken => ffi::SQLITE_CANTOPEN,
+        Fault::Full => ffi::SQLITE_FULL,
+        Fault::Io => ffi::SQLITE_IOERR_WRITE,
+        Fault::Sync => ffi::SQLITE_IOERR_FSYNC,
+    };
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("a fault of a test".into()))
+}
+
+/// A disk that fails ends the process: what the kernel dropped cannot be written again, and a later success would be
+/// a lie. The next start reads what the disk really has.
+pub(super) fn sound<T>(done: &Result<T, StoreError>) {
+    if let Err(StoreError::Disk(cause)) = done {
+        tracing::error!(%cause, "the disk failed, and what it holds is not known; stopping: look at the disk, then start again");
+        std::process::exit(DISK_FAILED);
     }
-    meaning(error)
 }
 
 fn meaning(error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode as Code;
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
         Some(Code::OperationInterrupted) => StoreError::TooLong,
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => StoreError::Contended(error.to_string()),
-        Some(Code::SystemIoFailure | Code::DiskFull | Code::CannotOpen) => {
-            StoreError::Lost(error.to_string())
+        Some(Code::DiskFull) => StoreError::Full(error.to_string()),
+        // The index of the write-ahead log is made longer before it is written.
+        Some(Code::SystemIoFailure) if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+            StoreError::Full(error.to_string())
         }
+        Some(Code::SystemIoFailure) => StoreError::Disk(error.to_string()),
+        Some(Code::CannotOpen) => StoreError::Lost(error.to_string()),
         _ => StoreError::Database(error.to_string()),
     }
 }

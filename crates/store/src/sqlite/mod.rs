@@ -4,6 +4,7 @@
 mod checkpoint;
 mod conn;
 mod reader;
+mod room;
 mod writer;
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
 };
 use conn::{Checkpoint, Lite};
 use kernel::limits;
+use room::Room;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -50,6 +52,8 @@ pub(crate) struct Sqlite {
     writes: Arc<Lanes<Job>>,
     reads: Arc<Lanes<Box<dyn Work>>>,
     ticks: Arc<checkpoint::Ticks>,
+    /// None where nothing is written.
+    room: Option<Arc<Room>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Whether it may write.
     changes: bool,
@@ -59,16 +63,22 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
         let mut writer = Lite::open(path)?;
         migrate(&mut writer, options)?;
+        let room = Arc::new(Room::beside(path));
         let store = Self {
             path: path.to_owned(),
             writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
             reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
+            room: Some(room.clone()),
             threads: Mutex::default(),
             changes: true,
         };
-        let (jobs, clock) = (store.writes.clone(), options.clock.clone());
-        store.spawn("store-writer", move || writer::run(writer, &jobs, &*clock))?;
+        let (jobs, clock, full) = (store.writes.clone(), options.clock.clone(), room.clone());
+        let write = move || {
+            let (clock, room) = (&*clock, &*full);
+            writer::run(writer, &jobs, writer::Means { clock, room });
+        };
+        store.spawn("store-writer", write)?;
         for _ in 0..options.connections.max(1) {
             let mut conn = Lite::open(path)?;
             conn.limit_reads(options.clock.clone())?;
@@ -76,7 +86,9 @@ impl Sqlite {
             store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         }
         let (conn, ticks) = (Lite::open(path)?, store.ticks.clone());
-        store.spawn("store-checkpoint", move || checkpoint::run(&conn, &ticks))?;
+        store.spawn("store-checkpoint", move || {
+            checkpoint::run(&conn, &ticks, &room)
+        })?;
         Ok(store)
     }
 
@@ -92,6 +104,7 @@ impl Sqlite {
             writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
             reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
+            room: None,
             threads: Mutex::default(),
             changes: false,
         };
@@ -104,6 +117,16 @@ impl Sqlite {
             store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         }
         Ok(store)
+    }
+
+    /// Refuses what may not use the reserve while the disk is full.
+    fn has_room(&self, may_use_reserve: bool) -> Result<(), StoreError> {
+        if self.is_full() && !may_use_reserve {
+            return Err(StoreError::Full(
+                "its reserve is kept for what takes authority away".into(),
+            ));
+        }
+        Ok(())
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
@@ -138,18 +161,26 @@ impl Backend for Sqlite {
         Engine::Sqlite
     }
 
+    fn is_full(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.is_full())
+    }
+
     fn commit(&self, command: Box<dyn Command>) -> Result<(), StoreError> {
         let plan = command.plan();
+        self.has_room(plan.priority == Priority::Urgent)?;
         let lane = Lane::shared(plan.scope, plan.priority);
         self.writes.push(lane, Job::Command(command))
     }
 
     fn record(&self, waiting: Waiting) -> Result<(), StoreError> {
+        self.has_room(false)?;
         let lane = Lane::shared(waiting.record.stream, Priority::Usual);
         self.writes.push(lane, Job::Record(Box::new(waiting)))
     }
 
+    /// What the instance states of itself is written, so that a start does not need room.
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.has_room(role == Role::Owner)?;
         let lane = Lane::shared(role.lane(), role.writes_at());
         self.writes.push(lane, Job::Work(work))
     }

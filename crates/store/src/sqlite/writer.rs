@@ -1,9 +1,13 @@
 //! The writing thread: every command that waits gets a savepoint, all of them one COMMIT, and nobody gets an
 //! answer before it. A command that fails rolls back alone; a group that fails is refused whole.
 
-use super::{Job, conn::Lite};
+use super::{
+    Job,
+    conn::{Lite, sound},
+    room::Room,
+};
 use crate::{
-    CommitError, Recorded, StoreError, artefacts,
+    CommitError, Priority, Recorded, StoreError, artefacts,
     command::{Command, Done},
     conn::Work,
     execute::execute,
@@ -33,8 +37,15 @@ enum Ran {
     Work(Box<dyn Work>, Result<(), StoreError>),
 }
 
+/// What the thread is given beside its connection.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) room: &'a Room,
+}
+
 /// Serves the queue until it is closed and empty.
-pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, clock: &dyn Clock) {
+pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, means: Means<'_>) {
     // If this thread ends for any other reason, nobody may wait for it.
     let _end = Abandon(jobs);
     let mut known = Known::default();
@@ -46,8 +57,9 @@ pub(super) fn run(mut conn: Lite, jobs: &Lanes<Job>, clock: &dyn Clock) {
         };
         let last = taken.is_none();
         let group: Vec<Job> = taken.into_iter().flatten().map(|(_, job)| job).collect();
-        let all = group.is_empty() || clock.boot().since(known.saved) >= SAVE_EVERY;
-        together(&mut conn, &mut known, group, clock, all);
+        let all = group.is_empty() || means.clock.boot().since(known.saved) >= SAVE_EVERY;
+        let _quiet = means.room.quiet();
+        together(&mut conn, &mut known, group, means, all);
         if last {
             return;
         }
@@ -81,27 +93,37 @@ impl Known {
     }
 }
 
-fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, clock: &dyn Clock, all: bool) {
+fn together(conn: &mut Lite, known: &mut Known, jobs: Vec<Job>, means: Means<'_>, all: bool) {
     let mut ran = Vec::with_capacity(jobs.len());
     let all = all || known.heads.is_full();
     let mut group = Group {
         state: known.begin(conn),
         conn,
         heads: &mut known.heads,
-        clock,
+        clock: means.clock,
     };
     for job in jobs {
         ran.push(group.job(job));
     }
-    let ended = group.end(all);
+    let logged = ran.iter().any(Ran::is_logged);
+    let ended = group.end(all, logged);
     if all && ended.is_ok() {
-        known.saved = clock.boot();
+        known.saved = means.clock.boot();
     }
     if let Err(error) = &ended {
         tracing::error!(%error, commands = ran.len(), "a group of commands was not committed");
     }
-    for job in ran {
+    let given = matches!(ended, Err(StoreError::Full(_))) && means.room.give();
+    let (again, told): (Vec<_>, Vec<_>) = ran
+        .into_iter()
+        .partition(|job| given && job.may_use_reserve());
+    for job in told {
         job.answer(&ended);
+    }
+    let again: Vec<_> = again.into_iter().filter_map(Ran::again).collect();
+    if !again.is_empty() {
+        let _quiet = means.room.quiet();
+        together(conn, known, again, means, all);
     }
 }
 
@@ -125,6 +147,15 @@ impl Group<'_> {
 
     fn job(&mut self, job: Job) -> Ran {
         let state = self.state();
+        let ran = self.ran(job, state);
+        // A group in which one found no room, or a failing disk, is refused whole.
+        if let Some(error @ (StoreError::Full(_) | StoreError::Disk(_))) = ran.failure() {
+            self.state = Err(error.clone());
+        }
+        ran
+    }
+
+    fn ran(&mut self, job: Job, state: Result<(), StoreError>) -> Ran {
         match job {
             Job::Command(mut command) => {
                 let ready = state.map_err(CommitError::from);
@@ -201,11 +232,12 @@ impl Group<'_> {
         Ok(Recorded { seq: link.seq })
     }
 
-    fn end(&mut self, all: bool) -> Result<(), StoreError> {
+    fn end(&mut self, all: bool, logged: bool) -> Result<(), StoreError> {
         let ended = self
             .state()
             .and_then(|()| self.heads.save(self.conn, all))
-            .and_then(|()| self.conn.commit());
+            .and_then(|()| self.conn.commit(logged));
+        sound(&ended);
         match ended {
             Ok(()) => self.heads.settle(all),
             Err(_) => self.heads.fail(),
@@ -218,6 +250,36 @@ impl Group<'_> {
 }
 
 impl Ran {
+    fn is_logged(&self) -> bool {
+        match self {
+            Self::Command(_, done) => done.as_ref().is_ok_and(|done| done.proof.is_some()),
+            Self::Record(_, done) => done.is_ok(),
+            Self::Work(..) => false,
+        }
+    }
+
+    fn may_use_reserve(&self) -> bool {
+        matches!(self, Self::Command(command, _) if command.plan().priority == Priority::Urgent)
+    }
+
+    /// What the database said, if it failed.
+    fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Command(_, Err(CommitError::Unavailable(error)))
+            | Self::Record(_, Err(CommitError::Unavailable(error)))
+            | Self::Work(_, Err(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The job as it was before it ran, where it may run more than once.
+    fn again(self) -> Option<Job> {
+        match self {
+            Self::Command(command, _) => Some(Job::Command(command)),
+            Self::Record(..) | Self::Work(..) => None,
+        }
+    }
+
     /// Nobody hears of success that was not committed.
     fn answer(self, ended: &Result<(), StoreError>) {
         match self {
