@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask test`, `tidy`, `bench` and `generate`. Development only.
+//! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `kill` and `generate`. Development only.
 //! Nothing of the product depends on this crate, and it depends on no crate of the product.
 
 mod bench;
 mod generate;
 mod house;
 mod install;
+mod kill;
 mod shell;
 mod stopwatch;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Tidy,
     /// Measure rates, start and memory of the release build
     Bench(bench::Options),
+    /// Kill servers under load, again and again, and look at what is left
+    Kill(kill::Options),
     /// Write the generated files again
     Generate,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&root, &options),
         Task::Tidy => tidy::run(&root),
         Task::Bench(options) => bench::run(&root, &options),
+        Task::Kill(options) => kill::run(&root, &options),
         Task::Generate => generate::run(&root),
     };
     match done {

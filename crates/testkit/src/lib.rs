@@ -1,5 +1,5 @@
 //! What tests stand on: a clock that moves when told, randomness from a seed, a PostgreSQL of their own, alone or with
-//! a standby, a wire that can be cut, and the clients of other projects. Development only: no product code depends on it.
+//! a standby, a wire that can be cut, a disk that fills up, and the clients of other projects. Development only: no product code depends on it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +10,7 @@
 
 pub mod certificates;
 pub mod clock;
+pub mod disk;
 pub mod postgres;
 pub mod proxy;
 pub mod sqlite;

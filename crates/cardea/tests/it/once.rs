@@ -196,3 +196,13 @@ on_both_engines!(neg_f5_two_owners_suspending_each_other_leave_one, world => {
         winner.1.post(&format!("/users/{}/resume", loser.0), json!({})).await.ok();
     }
 });
+
+on_both_engines!(neg_f5_a_slug_and_a_set_up_secret_are_taken_once, world => {
+    let owner = &world.owner.api;
+    let answers = at_once(|_| owner.post("!/api/v1/orgs", json!({ "slug": "twin" }))).await;
+    assert_eq!(outcome(&answers), (1, code(409, "already_exists")), "slug");
+    let made = answers.iter().find(|answer| answer.status == 201).unwrap();
+    let secret = json!({ "secret": text(&made.body, "setup_secret") });
+    let answers = at_once(|_| owner.post("!/api/v1/setup", &secret)).await;
+    assert_eq!(outcome(&answers), (1, code(401, "unauthenticated")), "set-up secret");
+});

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use egress::{Client, Request};
 use kernel::{Entropy, ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use testkit::clock::SeededEntropy;
 
 pub const AUDIENCE: &str = "https://orders.example";
@@ -44,6 +44,18 @@ pub struct Wire {
     pub url: String,
     pub api: Api,
     pub owner: String,
+    /// Whether the database's server is killed too.
+    pub database_may_go: bool,
+}
+
+/// Nobody answered, or nobody who has a database.
+#[derive(Debug)]
+pub struct Gone;
+
+impl From<egress::Error> for Gone {
+    fn from(_: egress::Error) -> Self {
+        Self
+    }
 }
 
 impl Wire {
@@ -54,15 +66,16 @@ impl Wire {
             url: url.to_owned(),
             api,
             owner: owner.id.clone(),
+            database_may_go: false,
         }
     }
     /// Sends until it was not in another client's way, as clients do.
-    pub async fn post(&self, path: &str, body: &Value, key: &str) -> Result<Answer, egress::Error> {
+    pub async fn post(&self, path: &str, body: &Value, key: &str) -> Result<Answer, Gone> {
         loop {
             let request = Request::post(&format!("{}/api/v1/orgs/acme{path}", self.url))?
                 .bearer(&self.api.token)?;
             let request = request.json(body)?.header("idempotency-key", key)?;
-            let answer = Answer::from(self.client.send(request).await?);
+            let answer = self.answered(request).await?;
             if answer.body["code"] != "concurrent_change" {
                 return Ok(answer);
             }
@@ -73,7 +86,7 @@ impl Wire {
         endpoint: &str,
         agent: &AgentClient,
         form: &[(&str, &str)],
-    ) -> Result<Answer, egress::Error> {
+    ) -> Result<Answer, Gone> {
         let own = [
             ("client_id", agent.id.as_str()),
             ("client_secret", agent.secret.expose_secret()),
@@ -82,11 +95,32 @@ impl Wire {
         loop {
             let request =
                 Request::post(&format!("{}/o/acme/oauth2/{endpoint}", self.url))?.form(&form)?;
-            let answer = Answer::from(self.client.send(request).await?);
+            let answer = self.answered(request).await?;
             if answer.status != 503 {
                 return Ok(answer);
             }
         }
+    }
+    /// A server whose database may be gone says so, which is no answer; another server must answer.
+    async fn answered(&self, request: Request) -> Result<Answer, Gone> {
+        let answer = Answer::from(self.client.send(request).await?);
+        if self.database_may_go
+            && answer.status == 503
+            && answer.body["code"] != "concurrent_change"
+        {
+            return Err(Gone);
+        }
+        Ok(answer)
+    }
+    /// Sends it until the database is there again, which takes seconds at most.
+    pub async fn resent(&self, path: &str, body: &Value, key: &str) -> Answer {
+        for _ in 0..200 {
+            if let Ok(answer) = self.post(path, body, key).await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{path}: the server does not come back to its database");
     }
     pub async fn introspect(&self, token: &str) -> Value {
         let request = Request::post(&format!("{}/o/acme/oauth2/introspect", self.url)).unwrap();

@@ -1,6 +1,6 @@
 //! A client that does everything at random and remembers what it was told, and what it was not told.
 
-use super::wire::{AUDIENCE, Wire, draw, jti};
+use super::wire::{AUDIENCE, Gone, Wire, draw, jti};
 use crate::world::{AgentClient, text};
 use serde_json::{Value, json};
 use std::sync::{
@@ -61,7 +61,7 @@ impl Worker {
         self
     }
 
-    pub async fn step(&mut self, wire: &Wire) -> Result<(), egress::Error> {
+    pub async fn step(&mut self, wire: &Wire) -> Result<(), Gone> {
         let name = format!("w{}-{}", self.at, self.sent);
         self.sent += 1;
         if self.agents.is_empty() {
@@ -111,7 +111,7 @@ impl Worker {
         kind: &'static str,
         path: &str,
         body: Value,
-    ) -> Result<Value, egress::Error> {
+    ) -> Result<Value, Gone> {
         let field = if kind == "dispatch.allowed" {
             "dispatch"
         } else {
@@ -140,7 +140,7 @@ impl Worker {
         }
     }
 
-    pub async fn register(&mut self, wire: &Wire, name: &str) -> Result<(), egress::Error> {
+    pub async fn register(&mut self, wire: &Wire, name: &str) -> Result<(), Gone> {
         let auth = json!({ "method": "client_secret" });
         let body = json!({ "name": name, "owner": wire.owner, "scope_ceiling": ["orders:read"], "auth": auth });
         let made = self.make(wire, "agent.registered", "/agents", body).await?;
@@ -151,7 +151,7 @@ impl Worker {
         Ok(())
     }
 
-    pub async fn token(&mut self, wire: &Wire, at: usize) -> Result<(), egress::Error> {
+    pub async fn token(&mut self, wire: &Wire, at: usize) -> Result<(), Gone> {
         let asked = [
             ("grant_type", "client_credentials"),
             ("resource", AUDIENCE),
@@ -171,7 +171,7 @@ impl Worker {
         });
     }
 
-    pub async fn revoke_token(&mut self, wire: &Wire) -> Result<(), egress::Error> {
+    pub async fn revoke_token(&mut self, wire: &Wire) -> Result<(), Gone> {
         let (at, token) = self
             .tokens
             .swap_remove(usize::try_from(draw(&self.dice)).unwrap() % self.tokens.len());
@@ -185,7 +185,7 @@ impl Worker {
     }
 
     /// The last one is revoked, so that places stay what they are.
-    pub async fn revoke_agent(&mut self, wire: &Wire) -> Result<(), egress::Error> {
+    pub async fn revoke_agent(&mut self, wire: &Wire) -> Result<(), Gone> {
         let gone = self.agents.pop().unwrap();
         let left = self.agents.len();
         self.tokens.retain(|(at, _)| *at < left);
