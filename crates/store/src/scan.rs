@@ -11,7 +11,7 @@ use crate::{
         verify::{Look, Row, RowRef, Seen},
     },
     store::HEADS,
-    value::{Cell, Cells, Param, Value},
+    value::{self, Cell, Cells, Param, Value},
 };
 use domain::Stream;
 
@@ -185,10 +185,23 @@ fn extreme(
 }
 
 fn heads(conn: &mut dyn Conn) -> Result<Vec<Result<StreamHead, StoreError>>, StoreError> {
-    let each = |row| head::decode(row).map(|(stream, chain)| (stream, chain.head, chain.frontier));
-    Ok(conn.query(HEADS, &[])?.into_iter().map(each).collect())
+    let rows = conn.query(HEADS, &[])?.into_iter();
+    Ok(rows.map(|row| followed(conn, row)).collect())
 }
 
+/// A head as it is stored, followed along the log if it is behind and is that of the entry it names.
+fn followed(conn: &mut dyn Conn, row: value::Row) -> Result<StreamHead, StoreError> {
+    let (stream, mut chain) = head::decode(row)?;
+    let params = [stream.into(), chain.head.seq.into()];
+    let named = conn.query(NAMED, &params)?.pop();
+    let named = named.map(|row| Cells::new("audit_events", row).array("hash"));
+    if named.transpose()? == Some(chain.head.hash) {
+        head::follow(conn, stream, &mut chain)?;
+    }
+    Ok((stream, chain.head, chain.frontier))
+}
+
+const NAMED: &str = "SELECT hash FROM audit_events WHERE stream = $1 AND seq = $2";
 const NEXT_STREAM: &str =
     "SELECT stream, seq FROM audit_events WHERE stream > $1 ORDER BY stream, seq LIMIT 1";
 
