@@ -282,6 +282,13 @@ impl Walk {
     pub async fn end(mut self) -> usize {
         self.arm(0);
         let wire = crate::kill::wire::Wire::new(self.url(), &Owner::of(&self.init));
+        // Reading the log leaves an entry, for which there may be no room yet.
+        for _ in 0..100 {
+            if wire.api.get("/audit/events?limit=1").await.status == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let mut log = Log::default();
         log.read(&wire).await;
         for (kind, resource) in &self.acknowledged {
