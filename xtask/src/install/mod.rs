@@ -80,6 +80,15 @@ pub fn run(root: &Path) -> Result<()> {
     node::install(&folder, &needs.node)
 }
 
+/// Installs one program, when it is not there, from the Debian package of this name, and says so first.
+pub fn program(package: &str, program: &str) -> Result<()> {
+    if crate::shell::which(program).is_some() {
+        return Ok(());
+    }
+    println!("will install\n  Debian: {package}");
+    debian::install(&[package.to_owned()])
+}
+
 fn read(root: &Path) -> Result<Needs> {
     let text = std::fs::read_to_string(root.join("xtask/interop.toml"))
         .context("cannot read xtask/interop.toml")?;
