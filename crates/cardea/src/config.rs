@@ -10,9 +10,13 @@ use kernel::{ExposeSecret, Micros, SecretString, limits};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use url::Url;
 
+/// How long a server that was told to stop goes on answering when nothing is said, in seconds: longer than two looks
+/// of a balancer that looks every two seconds.
+const GRACE: u64 = 5;
 /// Where to listen when nothing is said.
 pub const LISTEN: &str = "127.0.0.1:8080";
 
@@ -58,6 +62,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How old a view may be when a permit leaves.
     pub max_staleness: Micros,
+    /// How long requests are still taken after the server was told to stop.
+    pub grace: Duration,
 }
 
 impl Settings {
@@ -95,6 +101,7 @@ impl Settings {
             instance_key: file.keys.instance_file,
             trusted_proxies: file.proxy.trusted.iter().map(|network| network.0).collect(),
             max_staleness: file.live.max_staleness.unwrap_or(limits::STALENESS),
+            grace: Duration::from_secs(file.drain.grace_seconds.map_or(GRACE, u64::from)),
         };
         Ok(settings)
     }

@@ -2,7 +2,7 @@
 //! server, a command beside no server, or a test. Refuses a key or a public URL other than the first ones.
 
 use crate::data::{self, Data, DataError, HeldData, KeyError};
-use kernel::{Clock, Entropy, ExposeSecret, Micros, SecretString, ambient, limits};
+use kernel::{Clock, Entropy, ExposeSecret, Micros, SecretString, Steady, ambient, limits};
 use service::{
     Failures, Node, Platform, SubjectKeys, checkpoint, oauth::KeyCache, sealing::Keyring, setup,
 };
@@ -131,6 +131,10 @@ impl Instance {
         held: Option<HeldData>,
         default_url: &str,
     ) -> Result<Self, OpenError> {
+        let opening = Opening {
+            clock: Arc::new(Steady::over(opening.clock)),
+            ..opening
+        };
         let store = open_store(&opening, &data).await?;
         let built = build(&opening, &data, store.clone(), default_url).await;
         match built {

@@ -19,6 +19,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use store::Member;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -26,6 +27,7 @@ use tokio::{
 };
 use web::{Door, DoorConfig, Readiness};
 
+const WATCH: Duration = Duration::from_secs(1);
 const FLUSH: Duration = Duration::from_secs(30);
 const MINUTE: Micros = Micros::seconds(60);
 
@@ -48,6 +50,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// How old a view may be when a permit leaves.
     pub max_staleness: Micros,
+    /// How long requests are still taken after the server was told to stop, so that whoever sends them notices.
+    pub grace: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -66,6 +70,7 @@ impl Options {
             instance_key: None,
             trusted_proxies: Vec::new(),
             max_staleness: limits::STALENESS,
+            grace: Duration::ZERO,
             clock: Arc::new(ambient::SystemClock),
             entropy: Arc::new(ambient::SystemEntropy),
         }
@@ -117,6 +122,7 @@ pub struct Server {
     listener: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     control: Option<Control>,
+    grace: Duration,
 }
 
 impl Server {
@@ -125,6 +131,7 @@ impl Server {
     /// # Errors
     /// When the folder is held, the address is taken, or key, database or public URL do not fit.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        let grace = options.grace;
         let metrics = metrics::recorder().map_err(StartError::Metrics)?;
         let held = Data::open(&options.data)?.hold()?;
         let failed = |error| StartError::Listen(options.listen, error);
@@ -141,6 +148,11 @@ impl Server {
         let instance = Instance::open_held(options.opening(), held, &default_url).await?;
         let platform = instance.platform.clone();
         let proxies = options.trusted_proxies.clone();
+        platform
+            .node
+            .join(member(&platform))
+            .await
+            .map_err(OpenError::from)?;
         let door = door(&platform, options.trusted_proxies, metrics);
         let (stop, stopped) = oneshot::channel();
         let router = web::router(Arc::new(door));
@@ -177,6 +189,7 @@ impl Server {
             listener,
             stop,
             control,
+            grace,
         })
     }
 
@@ -207,8 +220,16 @@ impl Server {
         &self.instance.data
     }
 
+    /// Says that it is on its way out and goes on answering for the grace it was given, then ends in order.
+    pub async fn drain(self) {
+        self.platform().node.drain();
+        tokio::time::sleep(self.grace).await;
+        self.shutdown().await;
+    }
+
     /// Ends in order.
     pub async fn shutdown(mut self) {
+        self.platform().node.drain();
         drop(self.control.take());
         // The listener may have ended already; then nobody waits.
         let _ = self.stop.send(());
@@ -219,11 +240,23 @@ impl Server {
         let platform = &self.instance.platform;
         flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
         self.instance.sign().await;
+        platform.node.leave().await;
         for name in [data::CONTROL_SOCKET, data::SETUP_FILE] {
             // The next start makes them anew; one that stays here opens nothing.
             self.instance.data.remove(name).unwrap_or_default();
         }
         self.instance.close().await;
+    }
+}
+
+/// By what the other nodes know this one.
+fn member(platform: &Platform) -> Member {
+    let mut id = [0; 16];
+    platform.entropy.fill(&mut id);
+    Member {
+        id,
+        name: platform.node_name.clone(),
+        build: platform.build.to_owned(),
     }
 }
 
@@ -247,8 +280,20 @@ fn background(platform: &Arc<Platform>, data: &Data) -> JoinSet<()> {
     tasks.spawn(gate.watch(platform.store.clone(), clock));
     tasks.spawn(checkpoint::run(platform.clone()));
     tasks.spawn(upkeep::run(platform.clone()));
+    tasks.spawn(watch(platform.clone()));
     tasks.spawn(flush(platform.clone(), data.clone()));
     tasks
+}
+
+/// Looks after the database's threads and says how the live state is.
+async fn watch(platform: Arc<Platform>) {
+    let mut every = tokio::time::interval(WATCH);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        platform.node.feel().await;
+        metrics::live(&platform);
+    }
 }
 
 async fn flush(platform: Arc<Platform>, data: Data) {

@@ -7,6 +7,7 @@ pub mod code;
 mod context;
 mod id;
 pub mod limits;
+mod steady;
 mod time;
 
 pub use code::Code;
@@ -16,4 +17,5 @@ pub use id::{
     Rotation, Run, SigningKeyId, Token, User,
 };
 pub use secrecy::{ExposeSecret, SecretBox, SecretString};
+pub use steady::Steady;
 pub use time::{Micros, Monotonic, Timestamp};

@@ -76,6 +76,8 @@ limits! {
     CONNECTIONS: usize = 4_096, "connections";
     /// How long a client may take to send a request's head, and again its body, or to take in some of an answer.
     PATIENCE: Micros = Micros::seconds(10), "seconds";
+    /// How long a connection may be kept without a request.
+    KEEP_ALIVE: Micros = Micros::seconds(75), "seconds";
     /// How long requests in flight may go on after the server was told to stop.
     DRAIN: Micros = Micros::seconds(20), "seconds";
     /// How long a request waits for the revision it names in `Cardea-At-Least`.
@@ -144,6 +146,14 @@ limits! {
     FEED_WAIT: Micros = Micros::seconds(30), "seconds";
     /// How old a view may be when a permit leaves.
     STALENESS: Micros = Micros::seconds(2), "seconds";
+    /// Organizations whose state one node holds in memory.
+    CELLS: usize = 16_384, "organizations";
+    /// How long an organization's state stays in memory after it was last asked for.
+    CELL_REST: Micros = Micros::seconds(1_800), "seconds";
+    /// How long a node is taken to be there after it was last heard of.
+    NODE_LEASE: Micros = Micros::seconds(10), "seconds";
+    /// How long the row of a node is kept after it was last heard of.
+    NODE_KEPT: Micros = Micros::seconds(60), "seconds";
     /// Commands that may wait for one organization.
     QUEUE_PER_ORG: usize = 4_096, "commands";
     /// Commands that may wait for all organizations together; those that take authority away are not counted.
@@ -161,5 +171,5 @@ limits! {
     /// Room beside an embedded database that is kept for what takes authority away when its disk is full.
     DISK_RESERVE_BYTES: usize = 32 * 1024 * 1024, "bytes";
     /// Times a decision is made again after a concurrent change.
-    DECIDE_ATTEMPTS: usize = 3, "attempts";
+    DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

@@ -1,101 +1,28 @@
-//! Cells: per stream one immutable state behind an atomic pointer, its revision, and when it was last known to
-//! be current. A cell never goes back (I5), never skips a revision, and stops giving views when it is stale.
+//! The cells of a node: the instance's, and one for each organization that somebody asked for. They load on
+//! demand, rest when nobody asks, and stop giving permits when they cannot be proven current.
 
-use crate::{InstanceState, OrgState, View};
+use crate::{
+    Advance, Era, InstanceState, OrgState, Revision, View,
+    cell::{Cell, fold},
+};
 use arc_swap::ArcSwap;
 use domain::{Change, Stream};
+use imbl::HashMap;
 use kernel::{Id, Micros, Monotonic, Org, Timestamp};
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
-/// Where a stream stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Revision {
-    /// How many steps the state has taken.
-    pub state: u64,
-    /// How many of them moved authority.
-    pub authority: u64,
-}
-
-/// How a step went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advance {
-    /// The state is at this revision, or was already past it.
-    Reached,
-    /// Steps are missing; the state is at the revision given.
-    Gap(u64),
-    /// The stream is not loaded.
-    NotLoaded,
-}
-
-#[derive(Clone)]
-struct At<S> {
-    state: Arc<S>,
-    revision: Revision,
-}
-
-struct Cell<S> {
-    at: ArcSwap<At<S>>,
-    /// Boot-time microseconds up to which the state is known to have been current.
-    known: AtomicI64,
-    step: Mutex<()>,
-}
-
-impl<S: Clone + Default> Cell<S> {
-    fn new(state: S, revision: Revision, known: Monotonic) -> Self {
-        let at = At {
-            state: Arc::new(state),
-            revision,
-        };
-        Self {
-            at: ArcSwap::from_pointee(at),
-            known: AtomicI64::new(known.micros()),
-            step: Mutex::new(()),
-        }
-    }
-
-    fn advance(&self, rev: u64, changes: &[Change], apply: impl Fn(&mut S, &Change)) -> Advance {
-        let _one = self.step.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = self.at.load_full();
-        if rev <= at.revision.state {
-            return Advance::Reached;
-        }
-        if rev != at.revision.state + 1 {
-            return Advance::Gap(at.revision.state);
-        }
-        let mut state = (*at.state).clone();
-        changes.iter().for_each(|change| apply(&mut state, change));
-        let moved = changes.iter().any(Change::moves_authority);
-        let revision = Revision {
-            state: rev,
-            authority: at.revision.authority + u64::from(moved),
-        };
-        self.at.store(Arc::new(At {
-            state: Arc::new(state),
-            revision,
-        }));
-        Advance::Reached
-    }
-
-    fn is_fresh(&self, boot: Monotonic, bound: Micros) -> bool {
-        boot.since(Monotonic::from_micros(self.known.load(Ordering::Acquire))) <= bound
-    }
-
-    fn confirm(&self, as_of: Monotonic) {
-        self.known.fetch_max(as_of.micros(), Ordering::AcqRel);
-    }
-}
+type Orgs = HashMap<Id<Org>, Arc<Cell<OrgState>>>;
 
 /// All cells of a node.
 pub struct Cells {
-    instance: Cell<InstanceState>,
-    orgs: ArcSwap<HashMap<Id<Org>, Arc<Cell<OrgState>>>>,
+    instance: Arc<Cell<InstanceState>>,
+    /// Persistent, so that loading one of ten thousand copies none of the others.
+    orgs: ArcSwap<Orgs>,
     bound: Micros,
+    era: AtomicU64,
     loading: Mutex<()>,
     stepped: OnceLock<Listener>,
 }
@@ -103,42 +30,167 @@ pub struct Cells {
 /// Hears of each stream that took a step; called often, so it must be quick and never wait.
 pub type Listener = Box<dyn Fn(Stream) + Send + Sync>;
 
-/// Folds changes into a fresh state.
-fn fold<S: Default>(changes: &[Change], apply: impl Fn(&mut S, &Change)) -> S {
-    let mut state = S::default();
-    changes.iter().for_each(|change| apply(&mut state, change));
-    state
+/// The cells that were loaded at a moment.
+pub struct Loaded {
+    instance: Arc<Cell<InstanceState>>,
+    orgs: Arc<Orgs>,
+}
+
+impl Loaded {
+    /// The streams with their revisions now, the instance first.
+    pub fn revisions(&self) -> impl Iterator<Item = (Stream, Revision)> + '_ {
+        let instance = (Stream::INSTANCE, self.instance.at.load().revision);
+        let orgs = self.orgs.iter();
+        let rest = orgs.map(|(org, cell)| (Stream::org(*org), cell.at.load().revision));
+        std::iter::once(instance).chain(rest)
+    }
+
+    /// The streams that permit nothing until somebody has looked into them, each with the number of its doubt.
+    pub fn doubted(&self) -> Vec<(Stream, u32)> {
+        let instance = self.instance.doubted();
+        let instance = instance.map(|doubt| (Stream::INSTANCE, doubt));
+        let orgs = self.orgs.iter();
+        let rest = orgs.filter_map(|(org, cell)| Some((Stream::org(*org), cell.doubted()?)));
+        instance.into_iter().chain(rest).collect()
+    }
+
+    /// Says that a doubt was looked into.
+    pub fn settle(&self, stream: Stream, doubt: u32) {
+        match stream.organization() {
+            None => self.instance.settle(doubt),
+            Some(org) => {
+                if let Some(cell) = self.orgs.get(&org) {
+                    cell.settle(doubt);
+                }
+            }
+        }
+    }
+
+    /// Says that every one was seen to be current at that moment; what is in doubt stays so.
+    pub fn confirm(&self, as_of: Monotonic) {
+        self.instance.confirm(as_of);
+        self.orgs.values().for_each(|cell| cell.confirm(as_of));
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.orgs.len() + 1
+    }
+
+    /// Never: the instance is always loaded.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The streams that permit nothing now, and for how long the oldest was not known to be current.
+    pub fn lagging(&self, boot: Monotonic, bound: Micros) -> (Vec<Stream>, Micros) {
+        let own = &self.instance;
+        let instance = (Stream::INSTANCE, own.age(boot), own.is_fresh(boot, bound));
+        let orgs = self.orgs.iter();
+        let rest = orgs.map(|(org, cell)| {
+            (
+                Stream::org(*org),
+                cell.age(boot),
+                cell.is_fresh(boot, bound),
+            )
+        });
+        let mut oldest = Micros::new(0);
+        let mut late = Vec::new();
+        for (stream, age, fresh) in std::iter::once(instance).chain(rest) {
+            oldest = oldest.max(age);
+            if !fresh {
+                late.push(stream);
+            }
+        }
+        (late, oldest)
+    }
 }
 
 impl Cells {
     /// A node's cells with the instance loaded. `bound` is how old a view may be.
     pub fn new(changes: &[Change], revision: Revision, known: Monotonic, bound: Micros) -> Self {
+        let state = fold(changes, InstanceState::apply);
         Self {
-            instance: Cell::new(fold(changes, InstanceState::apply), revision, known),
+            instance: Arc::new(Cell::new(state, revision, known, Era(0))),
             orgs: ArcSwap::default(),
             bound,
+            era: AtomicU64::new(0),
             loading: Mutex::new(()),
             stepped: OnceLock::new(),
         }
     }
 
-    /// Loads an organization from the fold of its changes; an older load never replaces a newer cell.
-    pub fn load(&self, org: Id<Org>, changes: &[Change], revision: Revision, known: Monotonic) {
+    /// The history that the cells are of.
+    pub fn era(&self) -> Era {
+        Era(self.era.load(Ordering::Acquire))
+    }
+
+    /// How old a view may be.
+    pub const fn bound(&self) -> Micros {
+        self.bound
+    }
+
+    /// Begins again with another history: the instance is as given, and no organization is loaded.
+    pub fn begin_again(&self, changes: &[Change], revision: Revision, known: Monotonic) {
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let era = Era(self.era.fetch_add(1, Ordering::AcqRel) + 1);
+        self.orgs.store(Arc::default());
+        let state = fold(changes, InstanceState::apply);
+        self.instance.begin_again(state, revision, known, era);
+    }
+
+    /// Loads an organization from the fold of its changes; an older load never replaces a newer cell, and one of
+    /// another history loads nothing.
+    pub fn load(
+        &self,
+        era: Era,
+        org: Id<Org>,
+        changes: &[Change],
+        revision: Revision,
+        known: Monotonic,
+    ) {
+        let state = fold(changes, OrgState::apply);
         let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.orgs.load_full();
         let newer = current
             .get(&org)
             .is_some_and(|cell| cell.at.load().revision.state >= revision.state);
-        if newer {
+        if newer || era != self.era() {
             return;
         }
-        let mut next = (*current).clone();
-        next.insert(
-            org,
-            Arc::new(Cell::new(fold(changes, OrgState::apply), revision, known)),
-        );
-        self.orgs.store(Arc::new(next));
+        let cell = Arc::new(Cell::new(state, revision, known, era));
+        self.orgs.store(Arc::new(current.update(org, cell)));
         self.tell(Stream::org(org));
+    }
+
+    /// Forgets an organization's cell; the next view loads it anew.
+    pub fn unload(&self, org: Id<Org>) {
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.orgs.load_full();
+        self.orgs.store(Arc::new(current.without(&org)));
+    }
+
+    /// Forgets the cells of which nobody took a view during the last `idle` sweeps, and of the others those that
+    /// have rested longest while there are more than `most`. Says how many it forgot.
+    pub fn sweep(&self, idle: u32, most: usize) -> usize {
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.orgs.load_full();
+        let mut rested: Vec<_> = current
+            .iter()
+            .map(|(org, cell)| (cell.rest(), *org))
+            .collect();
+        rested.sort_unstable_by_key(|(sweeps, _)| std::cmp::Reverse(*sweeps));
+        let above = rested.len().saturating_sub(most);
+        let mut next = (*current).clone();
+        let leaving = rested.into_iter().enumerate();
+        for (_, (_, org)) in leaving.filter(|(at, (sweeps, _))| *sweeps > idle || *at < above) {
+            next.remove(&org);
+        }
+        let gone = current.len() - next.len();
+        if gone > 0 {
+            self.orgs.store(Arc::new(next));
+        }
+        gone
     }
 
     /// Whether an organization's cell is loaded.
@@ -146,14 +198,12 @@ impl Cells {
         self.orgs.load().contains_key(&org)
     }
 
-    /// The loaded streams with their revisions, the instance first.
-    pub fn revisions(&self) -> Vec<(Stream, Revision)> {
-        let instance = (Stream::INSTANCE, self.instance.at.load().revision);
-        let orgs = self.orgs.load();
-        let rest = orgs
-            .iter()
-            .map(|(org, cell)| (Stream::org(*org), cell.at.load().revision));
-        std::iter::once(instance).chain(rest).collect()
+    /// What is loaded now.
+    pub fn loaded(&self) -> Loaded {
+        Loaded {
+            instance: self.instance.clone(),
+            orgs: self.orgs.load_full(),
+        }
     }
 
     /// The revision of one stream.
@@ -168,12 +218,14 @@ impl Cells {
         }
     }
 
-    /// Moves a stream one revision forward.
-    pub fn advance(&self, stream: Stream, rev: u64, changes: &[Change]) -> Advance {
+    /// Moves a stream one revision forward, if it is still of this history.
+    pub fn advance(&self, era: Era, stream: Stream, rev: u64, changes: &[Change]) -> Advance {
         let advance = match stream.organization() {
-            None => self.instance.advance(rev, changes, InstanceState::apply),
+            None => self
+                .instance
+                .advance(era, rev, changes, InstanceState::apply),
             Some(org) => match self.orgs.load().get(&org) {
-                Some(cell) => cell.advance(rev, changes, OrgState::apply),
+                Some(cell) => cell.advance(era, rev, changes, OrgState::apply),
                 None => Advance::NotLoaded,
             },
         };
@@ -194,26 +246,13 @@ impl Cells {
         }
     }
 
-    /// Says that a stream was seen to be current at that moment.
-    pub fn confirm(&self, stream: Stream, as_of: Monotonic) {
-        match stream.organization() {
-            None => self.instance.confirm(as_of),
-            Some(org) => {
-                if let Some(cell) = self.orgs.load().get(&org) {
-                    cell.confirm(as_of);
-                }
-            }
-        }
-    }
-
     /// Says that a stream is not known to be current: it permits nothing until it is confirmed.
     pub fn doubt(&self, stream: Stream) {
-        let forget = |known: &AtomicI64| known.store(i64::MIN, Ordering::Release);
         match stream.organization() {
-            None => forget(&self.instance.known),
+            None => self.instance.doubt(),
             Some(org) => {
                 if let Some(cell) = self.orgs.load().get(&org) {
-                    forget(&cell.known);
+                    cell.doubt();
                 }
             }
         }
@@ -239,13 +278,16 @@ impl Cells {
     /// A view of one organization, if it is known and loaded. Freshness is asked separately, when a permit leaves.
     pub fn view(&self, org: Id<Org>, now: Timestamp) -> Option<View> {
         let instance = self.instance.at.load();
-        let cell = self.orgs.load().get(&org)?.at.load_full();
+        let orgs = self.orgs.load();
+        let cell = orgs.get(&org)?;
+        cell.touch();
+        let at = cell.at.load();
         Some(View {
             organization: instance.state.organization(org)?.clone(),
             instance: instance.state.clone(),
             instance_revision: instance.revision,
-            org: cell.state.clone(),
-            revision: cell.revision,
+            org: at.state.clone(),
+            revision: at.revision,
             now,
         })
     }

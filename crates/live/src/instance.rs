@@ -1,6 +1,6 @@
-//! The instance's state: organizations by id and slug, accounts, and the switch that stops every agent.
+//! The instance's state: organizations by id and slug, who administers it, and the switch that stops every agent.
 
-use domain::{AccountCore, Change, KillTarget, OrganizationCore, SigningKeyCore};
+use domain::{Change, KillTarget, OrganizationCore, SigningKeyCore};
 use imbl::HashMap;
 use kernel::{Id, Org, User};
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub struct InstanceState {
     organizations: HashMap<Id<Org>, Arc<OrganizationCore>>,
     slugs: HashMap<String, Id<Org>>,
-    accounts: HashMap<Id<User>, AccountCore>,
+    /// Of the people only those who administer the instance: a million others cost nothing here.
+    administrators: HashMap<Id<User>, ()>,
     keys: HashMap<[u8; 16], Arc<SigningKeyCore>>,
     killed: bool,
 }
@@ -24,7 +25,11 @@ impl InstanceState {
                 self.organizations.insert(core.id, Arc::new(core.clone()));
             }
             Change::Account(core) => {
-                self.accounts.insert(core.id, core.clone());
+                if core.instance_administrator {
+                    self.administrators.insert(core.id, ());
+                } else {
+                    self.administrators.remove(&core.id);
+                }
             }
             Change::SigningKey(core) => {
                 self.keys
@@ -54,9 +59,9 @@ impl InstanceState {
     pub fn organizations(&self) -> impl Iterator<Item = &Arc<OrganizationCore>> {
         self.organizations.values()
     }
-    /// An account.
-    pub fn account(&self, user: Id<User>) -> Option<&AccountCore> {
-        self.accounts.get(&user)
+    /// Whether this human administers the instance.
+    pub fn administers(&self, user: Id<User>) -> bool {
+        self.administrators.contains_key(&user)
     }
     /// The instance's own keys: those that sign its checkpoints.
     pub fn keys(&self) -> impl Iterator<Item = &Arc<SigningKeyCore>> {

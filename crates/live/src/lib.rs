@@ -1,13 +1,15 @@
 //! Live state: what decisions read, held in memory at a known revision and moved forward by changes.
 //! It never asks a database and never waits; a cell that cannot prove it is fresh gives no view.
 
+mod cell;
 mod cells;
 mod deny;
 mod instance;
 mod org;
 mod view;
 
-pub use cells::{Advance, Cells, Listener, Revision};
+pub use cell::{Advance, Era, Revision};
+pub use cells::{Cells, Listener, Loaded};
 pub use instance::InstanceState;
 pub use org::OrgState;
 pub use view::View;

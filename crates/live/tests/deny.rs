@@ -159,7 +159,7 @@ impl World {
             known,
             Micros::seconds(2),
         );
-        cells.load(id(9), &base(), Revision::default(), known);
+        cells.load(cells.era(), id(9), &base(), Revision::default(), known);
         Self {
             cells,
             rev: 0,
@@ -177,7 +177,8 @@ impl World {
 
     fn commit(&mut self, changes: &[Change]) {
         self.rev += 1;
-        self.cells.advance(Stream::org(id(9)), self.rev, changes);
+        self.cells
+            .advance(self.cells.era(), Stream::org(id(9)), self.rev, changes);
     }
 
     /// Writes as the service does: at the revision of this commit, never weakening what stands.

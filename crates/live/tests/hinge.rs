@@ -335,20 +335,20 @@ proptest! {
         let mut model = Model { now: START, open: true, ..Model::default() };
         let known = Monotonic::from_micros(0);
         let cells = Cells::new(&[organization(true)], Revision::default(), known, Micros::seconds(2));
-        cells.load(id(9), &[], Revision::default(), known);
+        cells.load(cells.era(), id(9), &[], Revision::default(), known);
         let (mut rev, mut instance, mut tokens) = (0, 0, Vec::new());
         for step in &history {
             match step {
                 Step::Organization(open) => {
                     instance += 1;
                     model.open = *open;
-                    cells.advance(Stream::INSTANCE, instance, &[organization(*open)]);
+                    cells.advance(cells.era(), Stream::INSTANCE, instance, &[organization(*open)]);
                 }
                 Step::Wait(seconds) => model.now += i64::from(*seconds),
                 other => {
                     rev += 1;
                     let steps = changes(&mut model, other);
-                    cells.advance(Stream::org(id(9)), rev, &steps);
+                    cells.advance(cells.era(), Stream::org(id(9)), rev, &steps);
                 }
             }
             let view = cells.view(id(9), Timestamp::from_seconds(model.now)).unwrap();
@@ -378,7 +378,7 @@ proptest! {
             Change::Connection(connection_core(0, &[0])),
             Change::Revoked(RevocationCore::of(RevocationCore::grant_node(grant), until)),
         ];
-        cells.load(id(9), &base, Revision::default(), known);
+        cells.load(cells.era(), id(9), &base, Revision::default(), known);
         let view = cells.view(id(9), Timestamp::from_seconds(START)).unwrap();
         for node in 0..parents.len() {
             let line = above(node);
@@ -418,7 +418,7 @@ fn a_standing_owner_gives_an_agent_its_scopes() {
         .iter()
         .flat_map(|step| changes(&mut model, step))
         .collect();
-    cells.load(id(9), &all, Revision::default(), known);
+    cells.load(cells.era(), id(9), &all, Revision::default(), known);
     let at = |now| {
         let view = cells.view(id(9), Timestamp::from_seconds(now)).unwrap();
         let (agent, connection) = (

@@ -164,10 +164,7 @@ fn by_api_token(platform: &Platform, view: &View, bearer: &str, peer: &Peer) -> 
 
 /// What the token carries of the instance, while its human administers it.
 fn instance_permissions(view: &View, token: &domain::ApiTokenCore) -> Permissions {
-    let administers = view
-        .instance
-        .account(token.user)
-        .is_some_and(|account| account.instance_administrator);
+    let administers = view.instance.administers(token.user);
     let carried = if administers {
         token.permissions
     } else {

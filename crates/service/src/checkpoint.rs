@@ -2,50 +2,46 @@
 //! instance over the heads that moved, at most once a second. The keys are the log's own, never the tokens'.
 
 use crate::{Error, Platform, Result, oauth::open_log_key};
-use domain::{KeyPurpose, KeyState, SigningKeyCore, Stream};
-use kernel::{Code, Timestamp};
+use domain::{KeyPurpose, KeyState, SigningKey, SigningKeyCore, Stream};
+use kernel::{Code, Micros, Timestamp};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use store::log::note::{Checkpoint, Head as NoteHead, InstanceCheckpoint, sign, sign_instance};
+use store::{
+    Query, Root,
+    log::note::{Checkpoint, Head as NoteHead, InstanceCheckpoint, sign, sign_instance},
+};
 
 const EVERY: Duration = Duration::from_secs(1);
 const OWN_EVERY: u64 = 3_600;
-
-/// The epoch of a log that was never restored.
-const EPOCH: u64 = 1;
+/// While fewer heads than this move, the instance signs every so many seconds only: its notes are kept for ever.
+const MANY: usize = 16;
+const QUIET: u64 = 10;
+/// Every so many seconds streams are looked at whose entries would be older than those looked at last.
+const WHOLE: u64 = 300;
+/// How much later than its time an entry may be committed.
+const LATE: Micros = Micros::seconds(60);
 
 /// The name under which a stream's checkpoints are signed, which is also their origin.
 pub fn origin(stream: Stream) -> String {
     format!("cardea/{stream}")
 }
 
-async fn log_key(platform: &Platform, stream: Stream) -> Result<Arc<SigningKeyCore>> {
-    let signs = |key: &&Arc<SigningKeyCore>| {
-        key.purpose == KeyPurpose::Log && key.state == KeyState::Active
-    };
-    let found = match stream.organization() {
-        None => platform
-            .node
-            .cells()
-            .instance()
-            .keys()
-            .filter(signs)
-            .max_by_key(|key| key.id)
-            .cloned(),
-        Some(org) => platform
-            .node
-            .view(org)
-            .await?
-            .org
-            .keys()
-            .filter(signs)
-            .max_by_key(|key| key.id)
-            .cloned(),
-    };
-    found.ok_or_else(|| {
+/// The key that signs a stream's checkpoints. Read where it is stored: an organization is not loaded to sign its log.
+async fn log_key(platform: &Platform, stream: Stream) -> Result<SigningKeyCore> {
+    let read = platform.store.read(stream, move |reader| {
+        let all = Query {
+            limit: usize::MAX,
+            ..Query::default()
+        };
+        reader.list::<SigningKey>(stream, &all)
+    });
+    let keys = read.await?.into_iter().map(|row| row.value.core);
+    let signs =
+        |key: &SigningKeyCore| key.purpose == KeyPurpose::Log && key.state == KeyState::Active;
+    keys.filter(signs).max_by_key(|key| key.id).ok_or_else(|| {
         Error::new(
             Code::InvalidState,
             "this log has no key that signs checkpoints; rotate its keys",
@@ -53,14 +49,20 @@ async fn log_key(platform: &Platform, stream: Stream) -> Result<Arc<SigningKeyCo
     })
 }
 
-fn checkpoint(stream: Stream, head: &store::Head, root: [u8; 32], time: Timestamp) -> Checkpoint {
+fn checkpoint(
+    platform: &Platform,
+    stream: Stream,
+    head: &store::Head,
+    root: [u8; 32],
+    time: Timestamp,
+) -> Checkpoint {
     Checkpoint {
         origin: origin(stream),
         size: head.seq,
         root,
         chain: head.hash,
         time,
-        epoch: EPOCH,
+        epoch: platform.node.epoch(),
     }
 }
 
@@ -79,14 +81,10 @@ pub async fn sign_now(platform: &Platform, stream: Stream) -> Result<String> {
     {
         return Ok(latest.note);
     }
-    let key = open_log_key(
-        &platform.keyring,
-        stream,
-        &*log_key(platform, stream).await?,
-    )?;
+    let key = open_log_key(&platform.keyring, stream, &log_key(platform, stream).await?)?;
     let now = platform.clock.now();
     let note = sign(
-        &checkpoint(stream, &head, frontier.root(), now),
+        &checkpoint(platform, stream, &head, frontier.root(), now),
         &origin(stream),
         &key,
     );
@@ -97,15 +95,14 @@ pub async fn sign_now(platform: &Platform, stream: Stream) -> Result<String> {
     Ok(note)
 }
 
-/// Signs every organization's checkpoint, as at shutdown. One that fails does not stop the others.
+/// Signs the checkpoint of every organization whose log moved since its last one, as at shutdown. One that fails
+/// does not stop the others.
 ///
 /// # Errors
 /// When the heads cannot be read.
 pub async fn sign_all(platform: &Platform) -> Result<()> {
-    for (stream, head) in platform.store.heads(None).await? {
-        if stream == Stream::INSTANCE || head.seq == 0 {
-            continue;
-        }
+    let unsigned = platform.store.unsigned().await?.into_iter();
+    for stream in unsigned.filter(|stream| *stream != Stream::INSTANCE) {
         if let Err(error) = sign_now(platform, stream).await {
             tracing::warn!(%stream, %error, "a checkpoint could not be signed");
         }
@@ -115,72 +112,104 @@ pub async fn sign_all(platform: &Platform) -> Result<()> {
 
 /// What the last instance checkpoint covered.
 #[derive(Default)]
-pub struct Covered(Mutex<HashMap<Stream, u64>>);
+pub struct Covered(Mutex<Cover>);
+
+#[derive(Clone, Default)]
+struct Cover {
+    sizes: HashMap<Stream, u64>,
+    /// Streams without an entry since then are not looked at.
+    since: Timestamp,
+}
 
 /// Signs the instance's checkpoint over every head that moved since the one before; none when nothing moved.
 ///
 /// # Errors
 /// When the database does not answer or the instance has no key.
 pub async fn sign_instance_now(platform: &Platform, covered: &Covered) -> Result<Option<String>> {
-    let heads = platform.store.heads(None).await?;
+    sign_instance_when(platform, covered, 1).await
+}
+
+/// The same, when at least so many heads moved.
+async fn sign_instance_when(
+    platform: &Platform,
+    covered: &Covered,
+    least: usize,
+) -> Result<Option<String>> {
     let before = covered
         .0
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let moved: Vec<Stream> = heads
-        .iter()
-        .filter(|(stream, head)| before.get(stream) != Some(&head.seq))
-        .map(|(stream, _)| *stream)
+    let now = platform.clock.now();
+    let roots = platform.store.roots(before.since).await?;
+    let moved: Vec<Root> = roots
+        .into_iter()
+        .filter(|(stream, head, _)| before.sizes.get(stream) != Some(&head.seq))
         .collect();
-    if moved.is_empty() {
+    if moved.len() < least {
         return Ok(None);
     }
-    let mut covers = Vec::new();
-    for stream in moved
-        .into_iter()
-        .filter(|stream| *stream != Stream::INSTANCE)
-    {
-        let (head, frontier) = platform
-            .store
-            .read(stream, move |reader| reader.frontier(stream))
-            .await?;
-        covers.extend(stream.organization().map(|org| NoteHead {
-            org,
-            size: head.seq,
-            root: frontier.root(),
-            chain: head.hash,
-        }));
-    }
+    let note = sign_heads(platform, &moved, now).await?;
+    let mut next = before;
+    next.sizes
+        .extend(moved.iter().map(|(stream, head, _)| (*stream, head.seq)));
+    next.since = now.minus(LATE);
+    *covered.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    Ok(Some(note))
+}
+
+async fn sign_heads(platform: &Platform, moved: &[Root], now: Timestamp) -> Result<String> {
     let stream = Stream::INSTANCE;
+    let heads = moved.iter().filter_map(|(stream, head, root)| {
+        Some(NoteHead {
+            org: stream.organization()?,
+            size: head.seq,
+            root: *root,
+            chain: head.hash,
+        })
+    });
     let (head, frontier) = platform
         .store
         .read(stream, move |reader| reader.frontier(stream))
         .await?;
-    let now = platform.clock.now();
-    let key = open_log_key(
-        &platform.keyring,
-        stream,
-        &*log_key(platform, stream).await?,
-    )?;
-    let instance = checkpoint(stream, &head, frontier.root(), now);
-    let mut next = before;
-    next.insert(stream, head.seq);
-    next.extend(covers.iter().map(|head| (Stream::org(head.org), head.size)));
-    let note = sign_instance(
-        &InstanceCheckpoint {
-            instance,
-            heads: covers,
-        },
-        &origin(stream),
-        &key,
-    );
-    platform
+    let key = open_log_key(&platform.keyring, stream, &log_key(platform, stream).await?)?;
+    let instance = checkpoint(platform, stream, &head, frontier.root(), now);
+    let heads = heads.collect();
+    let whole = InstanceCheckpoint { instance, heads };
+    let note = sign_instance(&whole, &origin(stream), &key);
+    let kept = platform
         .store
-        .save_checkpoint(stream, head.seq, now, note.clone())
-        .await?;
-    *covered.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
-    Ok(Some(note))
+        .save_checkpoint(stream, head.seq, now, note.clone());
+    kept.await?;
+    Ok(note)
+}
+
+/// Of several nodes the one that started first signs, so that one note a time is kept and not one of each.
+async fn is_first(platform: &Platform) -> Result<bool> {
+    let Some(own) = platform.node.member() else {
+        return Ok(true);
+    };
+    let nodes = platform.store.nodes().await?;
+    Ok(nodes.first().is_none_or(|first| first.id == own.id))
+}
+
+async fn tick(platform: &Platform, covered: &Covered, tick: u64) -> Result<()> {
+    if !is_first(platform).await? {
+        return Ok(());
+    }
+    let least = if tick.is_multiple_of(QUIET) { 1 } else { MANY };
+    if tick.is_multiple_of(WHOLE) {
+        covered
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .since = Timestamp::default();
+    }
+    sign_instance_when(platform, covered, least).await?;
+    if tick.is_multiple_of(OWN_EVERY) {
+        sign_all(platform).await?;
+    }
+    Ok(())
 }
 
 /// Signs for as long as the task lives.
@@ -188,13 +217,10 @@ pub async fn run(platform: Arc<Platform>) {
     let covered = Covered::default();
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for tick in 1u64.. {
+    for at in 1u64.. {
         every.tick().await;
-        if let Err(error) = sign_instance_now(&platform, &covered).await {
-            tracing::warn!(%error, "the instance's checkpoint could not be signed");
-        }
-        if tick % OWN_EVERY == 0 {
-            let _ = sign_all(&platform).await;
+        if let Err(error) = tick(&platform, &covered, at).await {
+            tracing::warn!(%error, "checkpoints could not be signed");
         }
     }
 }

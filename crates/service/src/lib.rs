@@ -2,6 +2,7 @@
 //! no SQL: doors call in with plain data, and what is decided is decided on one view.
 
 pub mod access;
+mod again;
 mod agents;
 mod audit;
 mod bounds;
@@ -39,7 +40,7 @@ pub use caller::{CREDENTIAL_CLAIM, Caller, Leaf, authenticate, organization_of, 
 pub use cx::{Cx, Done, Envelope, Peer};
 pub use error::{Error, Result};
 pub use live::View;
-pub use node::Node;
+pub use node::{Database, Health, Node};
 pub use operation::{Answer, Erased, Guard, Meta, Method, Operation, Target, parse_input};
 pub use page::{Page, PageQuery};
 pub use platform::Platform;

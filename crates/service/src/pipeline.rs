@@ -2,10 +2,11 @@
 //! found), check the permission on it, ask for a recent sign-in where wanted, run, and decide again when the
 //! ground moved. Nothing else in the product calls `run`.
 
-use crate::operation::{Answer, Guard, Operation, Target, parse_input};
+use crate::operation::{Answer, Guard, Meta, Method, Operation, Target, parse_input};
 use crate::{Act, Cx, Error, Result, audit};
+use crate::{again::Again, gate::Class};
 use authz::Access;
-use domain::Permission;
+use domain::{Permission, Stream};
 use kernel::{Code, limits};
 use serde_json::Value;
 
@@ -15,17 +16,30 @@ pub(crate) async fn call<O: Operation>(mut cx: Cx, input: Value) -> Result<Answe
         cx.envelope.body_digest = crate::sealing::sha256(input.to_string().as_bytes());
     }
     let input: O::Input = parse_input(input)?;
+    let mut again = Again::default();
+    let stream = cx.stream().unwrap_or(Stream::INSTANCE);
+    if changes(&O::META) && again.line_up(&cx.platform, stream).await {
+        decide_again(&mut cx).await?;
+    }
     for _ in 0..limits::DECIDE_ATTEMPTS {
         if let Err(refusal) = admit::<O>(&mut cx, &input) {
             return refused(&cx, O::META.name, refusal).await;
         }
         match O::run(&cx, input.clone()).await {
             Ok(output) => return finish::<O>(&cx, answer::<O>(output)?).await,
-            Err(error) if error.moved => decide_again(&mut cx).await?,
+            Err(error) if error.moved => {
+                again.wait(&cx.platform, stream).await;
+                decide_again(&mut cx).await?;
+            }
             Err(error) => return refused(&cx, O::META.name, error).await,
         }
     }
     Err(Error::moved())
+}
+
+/// Whether an operation makes, changes or removes something. What takes authority away lines up behind nobody.
+const fn changes(meta: &Meta) -> bool {
+    matches!(meta.class, Class::Management) && !matches!(meta.method, Method::Get)
 }
 
 /// What a request did may stand in the way of its repetition, which is then answered as the request was. Who may

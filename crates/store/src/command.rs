@@ -111,6 +111,13 @@ pub(crate) struct Done {
     pub(crate) proof: Option<Proof>,
 }
 
+impl Done {
+    /// Whether anybody's live state moved.
+    pub(crate) fn changed(&self) -> bool {
+        self.moved.iter().any(|moved| !moved.changes.is_empty())
+    }
+}
+
 /// An entry that is in the log if its transaction was committed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proof {

@@ -10,7 +10,8 @@ use crate::{
 };
 use domain::Stream;
 use kernel::Timestamp;
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use tokio::sync::{Notify, oneshot};
 
 /// Which database is underneath.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,16 @@ pub(crate) trait Backend: Send + Sync {
     fn ahead(&self) -> fn(&mut dyn Conn, Timestamp) -> Result<u64, StoreError> {
         |_, _| Ok(0)
     }
+    /// The same as `write` or `read`, in front of everybody who waits for those.
+    fn watch(&self, role: Role, writes: bool, work: Box<dyn Work>) -> Result<(), StoreError>;
+    /// Is notified when another process may have moved something.
+    fn subscribe(&self) -> Result<Arc<Notify>, StoreError>;
+    /// Uses no connection any more that was made before.
+    fn renew(&self);
+    /// The name of a thread that has ended before its time.
+    fn ended(&self) -> Option<String>;
+    /// The last migration that this build knows.
+    fn schema(&self) -> u64;
     /// Runs what waits, then ends the threads.
     fn close(&self);
 }

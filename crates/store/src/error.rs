@@ -19,6 +19,9 @@ pub enum StoreError {
     /// Another transaction was in the way, several times in a row. Try again.
     #[error("the transaction was in another's way: {0}")]
     Contended(String),
+    /// The server is a standby or takes no writes; another one is the primary.
+    #[error("the database is a standby and takes no writes; name the primary")]
+    Standby,
     /// Too many requests of the same organization wait already. Try again later.
     #[error("too many requests of this organization wait for the database; try again later")]
     Busy,
@@ -127,12 +130,13 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let code = match error {
-            StoreError::Lost(_)
-            | StoreError::Contended(_)
-            | StoreError::Disk(_)
-            | StoreError::TooLong => Code::StorageUnavailable,
             StoreError::Full(_) => Code::StorageFull,
             StoreError::Busy => Code::OrganizationBusy,
+            StoreError::Lost(_)
+            | StoreError::Contended(_)
+            | StoreError::TooLong
+            | StoreError::Disk(_)
+            | StoreError::Standby => Code::StorageUnavailable,
             StoreError::Overloaded => Code::Overloaded,
             StoreError::Value(_) => Code::InvalidInput,
             _ => Code::Internal,

@@ -165,6 +165,21 @@ impl<'c> Reader<'c> {
         operate::last_used(self.on(stream)?, stream, key_id)
     }
 
+    /// Where the database stands in its history.
+    pub(crate) fn standing(&mut self) -> Result<crate::Standing, StoreError> {
+        crate::standing::look(self.conn)
+    }
+
+    /// The changes that a cell of the stream is made of.
+    pub(crate) fn needed_changes(&mut self, stream: Stream) -> Result<Vec<Change>, StoreError> {
+        let conn = self.on(stream)?;
+        let mut all = Vec::new();
+        for table in Table::ALL {
+            all.append(&mut entity::needed(conn, stream, *table)?);
+        }
+        Ok(all)
+    }
+
     /// The change that every row of the stream stands for (I4).
     pub(crate) fn all_changes(&mut self, stream: Stream) -> Result<Vec<Change>, StoreError> {
         let conn = self.on(stream)?;

@@ -33,7 +33,7 @@ pub struct Options {
 /// A handle; clones share the same threads, which end with `close` or the last handle.
 #[derive(Clone)]
 pub struct Store {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
 }
 
 /// One revision of the feed.
@@ -334,6 +334,22 @@ impl Store {
         self.backend.close();
     }
 
+    /// The same as `write` or `look`, in front of everybody who waits for those.
+    pub(crate) async fn watch<T, F>(
+        &self,
+        role: Role,
+        writes: bool,
+        run: F,
+    ) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (work, answer) = Task::queued(run);
+        self.backend.watch(role, writes, work)?;
+        answer.await.unwrap_or(Err(StoreError::closed()))
+    }
+
     async fn write<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
     where
         F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
@@ -344,7 +360,7 @@ impl Store {
         answer.await.unwrap_or(Err(StoreError::closed()))
     }
 
-    async fn look<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
+    pub(crate) async fn look<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
     where
         F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
@@ -368,8 +384,16 @@ fn every_head(conn: &mut dyn Conn) -> Result<Vec<(Stream, Head)>, StoreError> {
 fn feed_row(row: crate::value::Row) -> Result<FeedRow, StoreError> {
     let mut cells = Cells::new("change_feed", row);
     let _stream = cells.array::<16>("stream")?;
-    let state_rev = cells.count("state_rev")?;
-    let text = cells.text("changes")?;
-    let changes = serde_json::from_str(&text).map_err(|error| cells.corrupt("changes", error))?;
-    Ok(FeedRow { state_rev, changes })
+    FeedRow::rest(cells)
+}
+
+impl FeedRow {
+    /// What follows a row's stream.
+    pub(crate) fn rest(mut cells: Cells) -> Result<Self, StoreError> {
+        let state_rev = cells.count("state_rev")?;
+        let text = cells.text("changes")?;
+        let changes =
+            serde_json::from_str(&text).map_err(|error| cells.corrupt("changes", error))?;
+        Ok(Self { state_rev, changes })
+    }
 }

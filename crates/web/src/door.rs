@@ -39,28 +39,47 @@ pub struct Readiness {
     /// What is refused while decisions go on: `storage_full`, when nothing can be written but what takes authority
     /// away. Requests are still to be sent here.
     pub limited: Vec<String>,
+    /// Whether this process is on its way out.
+    pub draining: bool,
+    /// What the database was when it was last looked at.
+    pub database: &'static str,
+    /// The database's epoch.
+    pub epoch: u64,
+    /// By what the other processes know this one.
+    pub node: Option<String>,
 }
 
 impl Readiness {
     /// What the live state says of itself.
     pub fn of(platform: &Platform) -> Self {
         let (cells, boot) = (platform.node.cells(), platform.clock.boot());
-        let streams = cells.revisions().into_iter().map(|(stream, _)| stream);
-        let stale = streams.filter(|stream| !cells.is_fresh(*stream, boot));
-        let lagging = stale.take(NAMED).map(|stream| stream.to_string()).collect();
+        let (late, _) = cells.loaded().lagging(boot, cells.bound());
+        let late = late.iter().take(NAMED);
+        let lagging = late.map(ToString::to_string).collect();
+        let health = platform.node.health();
+        let database = health.database;
+        let mut failing = Vec::new();
+        if !database.is_well() {
+            failing.push(format!("database: {}", database.as_str()));
+        }
+        failing.extend(health.stuck.map(|thread| format!("thread: {thread}")));
         let full = platform.store.is_full();
         let limited = full.then(|| Code::StorageFull.as_str().to_owned());
         let limited = limited.into_iter().collect();
         Self {
             started: true,
             lagging,
-            failing: Vec::new(),
+            failing,
             limited,
+            draining: platform.node.is_draining(),
+            database: database.as_str(),
+            epoch: platform.node.epoch(),
+            node: platform.node.member().map(|member| member.name.clone()),
         }
     }
     /// Whether requests should be sent here.
     pub const fn is_ready(&self) -> bool {
-        self.started && self.lagging.is_empty() && self.failing.is_empty()
+        self.started && !self.draining && self.lagging.is_empty() && self.failing.is_empty()
     }
 }
 

@@ -59,6 +59,11 @@ pub(crate) async fn enter(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    if entrance.door.platform.node.is_draining() {
+        // Whoever keeps connections makes the next one elsewhere.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     facts.record(
         &entrance.series,
         response.status().as_u16(),

@@ -31,9 +31,20 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         lagging,
         failing,
         limited,
+        draining,
+        database,
+        epoch,
+        node,
     } = &readiness;
-    let status = if is_ready { "ready" } else { "not_ready" };
-    let body = json!({ "status": status, "started": started, "lagging": lagging, "failing": failing, "limited": limited });
+    let status = match (is_ready, draining) {
+        (true, _) => "ready",
+        (false, true) => "draining",
+        (false, false) => "not_ready",
+    };
+    let body = json!({
+        "status": status, "started": started, "lagging": lagging, "failing": failing,
+        "limited": limited, "database": database, "epoch": epoch, "node": node,
+    });
     answer::json(if is_ready { 200 } else { 503 }, &body)
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     Encryption, Socket,
     body::patience,
-    patience::Patient,
+    patience::{Patient, Phase},
     sources::{Source, Sources},
 };
 use axum::Router;
@@ -26,6 +26,8 @@ use tower::Service;
 
 /// How long to wait before accepting again when the machine has no more descriptors.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long a connection is kept without a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE.as_seconds().unsigned_abs());
 /// Most headers of a request.
 const HEADERS: usize = 100;
 
@@ -97,12 +99,13 @@ async fn connection(
 ) {
     // Answers are small and whole: waiting to fill a segment only delays them.
     let _best_effort = stream.set_nodelay(true);
-    let stream = Patient::new(stream);
+    let phase = Phase::default();
+    let stream = Patient::new(stream, phase.clone());
     let Some(encryption) = encryption else {
-        return speak(stream, peer, router, watcher).await;
+        return speak(stream, phase, peer, router, watcher).await;
     };
     match timeout(patience(), encryption.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, peer, router, watcher).await,
+        Ok(Ok(stream)) => speak(stream, phase, peer, router, watcher).await,
         Ok(Err(cause)) => tracing::debug!(%cause, "a handshake failed"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
@@ -110,17 +113,25 @@ async fn connection(
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    told: Phase,
     peer: SocketAddr,
     router: Router,
     watcher: Watcher,
 ) {
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(Socket(peer));
-        router.clone().call(request)
+        told.answering();
+        let (answered, told) = (router.clone().call(request), told.clone());
+        async move {
+            let answer = answered.await;
+            told.resting();
+            answer
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience())
+        // Between requests; within one, `Patient` is stricter.
+        .header_read_timeout(KEEP_ALIVE)
         .max_headers(HEADERS)
         .max_header_size(limits::HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);

@@ -44,6 +44,9 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
     match place::to_read(&settings).await {
         Ok(store) => {
             parts.push(part("database", schema(&store).await));
+            if store.engine() == store::Engine::Postgres {
+                parts.push(part("nodes", nodes(&store).await));
+            }
             parts.push(part("instance key", key(&settings, &store).await));
             parts.push(part("clock", clock(&store).await));
             parts.push(part("public URL", public_url(&settings, &store).await));
@@ -108,6 +111,22 @@ async fn schema(store: &Store) -> Result<String, String> {
         store::Engine::Postgres => "PostgreSQL",
     };
     Ok(format!("{engine}, {} logs, {entries} entries", heads.len()))
+}
+
+/// Who is at work on a database server, each with the schema it knows.
+async fn nodes(store: &Store) -> Result<String, String> {
+    let nodes = store.nodes().await.map_err(|error| error.to_string())?;
+    if nodes.is_empty() {
+        return Ok("none is at work".into());
+    }
+    let shown = nodes.iter().map(|node| {
+        let (name, build, schema) = (&node.name, &node.build, node.schema);
+        format!(
+            "{name} ({build}, schema {schema}, since {})",
+            node.started_at
+        )
+    });
+    Ok(shown.collect::<Vec<_>>().join(", "))
 }
 
 async fn key(settings: &Settings, store: &Store) -> Result<String, String> {

@@ -40,6 +40,7 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         instance_key: settings.instance_key,
         trusted_proxies: settings.trusted_proxies,
         max_staleness: settings.max_staleness,
+        grace: settings.grace,
         ..Options::new("")
     };
     let stop = Stop::listen()?;
@@ -50,9 +51,13 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         server.address()
     ));
     announce(&server).await?;
-    stop.asked().await;
+    let hurried = stop.asked().await;
     tracing::info!("stopping");
-    server.shutdown().await;
+    if hurried {
+        server.shutdown().await;
+    } else {
+        server.drain().await;
+    }
     Ok(exit::OK)
 }
 
@@ -133,10 +138,11 @@ impl Stop {
         })
     }
 
-    async fn asked(mut self) {
+    /// Waits; says whether a person waits too, at the keyboard.
+    async fn asked(mut self) -> bool {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => true,
         }
     }
 }

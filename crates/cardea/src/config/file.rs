@@ -71,6 +71,8 @@ pub struct File {
     pub proxy: Proxy,
     /// Live state; takes effect at the next start.
     pub live: Live,
+    /// The end; takes effect at the next start.
+    pub drain: Drain,
     /// The listener's certificate; the names take effect at the next start, what the files hold at once.
     pub tls: Tls,
 }
@@ -142,6 +144,14 @@ pub struct Live {
     /// How old a view may be when a permit leaves, such as `"2s"` or `"500ms"`.
     #[serde(deserialize_with = "staleness")]
     pub max_staleness: Option<Micros>,
+}
+
+/// The end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drain {
+    /// For how many seconds requests are still taken after a SIGTERM, while readiness says `draining`.
+    pub grace_seconds: Option<u8>,
 }
 
 fn refuse_inline<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {

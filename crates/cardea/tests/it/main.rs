@@ -35,6 +35,7 @@ mod neg_agents;
 mod neg_clients;
 mod neg_tokens;
 mod neg_trust;
+mod nodes;
 mod offline;
 mod once;
 mod permission_table;

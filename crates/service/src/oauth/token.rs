@@ -2,7 +2,7 @@
 //! control plane. Decided on one view; decided again when the authority moved before the entry was durable.
 
 use super::{Basic, Client, ClientForm, Mint, OAuthError, client, issue};
-use crate::{Act, Peer, Platform, audit};
+use crate::{Act, Peer, Platform, again, audit};
 use authz::{Denied, Facts, TokenKind, Wanted};
 use domain::{
     AgentCore, AgentState, ConnectionCore, Lineage, Principal, RunCore, Scope, Stream, name,
@@ -56,10 +56,12 @@ pub async fn token(
     basic: Option<&Basic>,
     request: &TokenRequest,
 ) -> Result<Granted, OAuthError> {
-    for _ in 0..limits::DECIDE_ATTEMPTS {
+    for tries in 0..limits::DECIDE_ATTEMPTS {
         let view = platform.node.view_of(org).await?;
         match attempt(platform, &view, peer, basic, request).await {
-            Err(error) if error.moved => {}
+            Err(error) if error.moved => {
+                again::rest(platform, u32::try_from(tries).unwrap_or(u32::MAX)).await;
+            }
             outcome => return outcome,
         }
     }

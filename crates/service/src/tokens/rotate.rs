@@ -166,10 +166,7 @@ fn like(cx: &Cx, old: &ApiToken, now: Timestamp) -> Result<row::NewToken> {
 fn usable(cx: &Cx, old: &ApiToken) -> Result<(Permissions, Vec<Scope>)> {
     let (view, user) = (cx.view()?, old.core.user);
     let holds = authz::held(view, user, view.now);
-    let administers = view
-        .instance
-        .account(user)
-        .is_some_and(|account| account.instance_administrator);
+    let administers = view.instance.administers(user);
     let can = |p: Permission| {
         if p.is_instance() {
             administers

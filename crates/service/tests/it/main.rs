@@ -11,6 +11,7 @@
 mod agents;
 mod attacks;
 mod begin;
+mod clock;
 mod directory;
 mod governance;
 mod revocation;

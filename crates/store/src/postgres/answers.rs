@@ -90,6 +90,8 @@ pub(super) fn meaning(error: tokio_postgres::Error) -> StoreError {
         StoreError::Full(said(&error))
     } else if again.contains(code) {
         StoreError::Contended(said(&error))
+    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        StoreError::Standby
     } else if *code == SqlState::QUERY_CANCELED {
         StoreError::TooLong
     } else if gone(code) {
@@ -99,11 +101,10 @@ pub(super) fn meaning(error: tokio_postgres::Error) -> StoreError {
     }
 }
 
-/// The connection broke, the server has no means or is going, or it is not the primary any more.
+/// The connection broke, or the server has no means or is going.
 fn gone(code: &SqlState) -> bool {
     let classes = ["08", "53", "57", "58"];
-    *code == SqlState::READ_ONLY_SQL_TRANSACTION
-        || classes.iter().any(|class| code.code().starts_with(class))
+    classes.iter().any(|class| code.code().starts_with(class))
 }
 
 /// The server's words without its detail, which quotes values.

@@ -66,7 +66,9 @@ impl Session {
         let mut last = StoreError::closed();
         for _ in 0..ATTEMPTS {
             match self.batch(records) {
-                Err(error @ (StoreError::Contended(_) | StoreError::Lost(_))) => last = error,
+                Err(
+                    error @ (StoreError::Contended(_) | StoreError::Lost(_) | StoreError::Standby),
+                ) => last = error,
                 Ok(Some(outcomes)) => return Ok(outcomes),
                 Ok(None) => return Err(StoreError::Lost("COMMIT was not answered".into())),
                 Err(other) => return Err(other),

@@ -15,7 +15,7 @@ use crate::{
 };
 use kernel::{Clock, Micros};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
 use tokio_postgres::{Client, Statement, types::ToSql};
 
 /// The schema is named once, so that taking a role cannot lead to another one's tables; a server that is told to
@@ -47,6 +47,7 @@ pub(super) enum Mode {
 pub(super) struct Pg {
     // Before the runtime: the driver ends when nobody can ask any more.
     client: Client,
+    heard: UnboundedReceiver<String>,
     runtime: Runtime,
     statements: HashMap<String, Statement>,
     clock: Arc<dyn Clock>,
@@ -72,15 +73,16 @@ impl Pg {
             .build()
             .map_err(|error| StoreError::Lost(format!("no runtime: {error}")))?;
         let opened = async {
-            let client = target.connect().await?;
+            let (client, heard) = target.connect().await?;
             client.batch_execute(SETTINGS).await.map_err(meaning)?;
-            Ok(client)
+            Ok((client, heard))
         };
-        let client = runtime
+        let (client, heard) = runtime
             .block_on(async { tokio::time::timeout(PATIENCE, opened).await })
             .map_err(|_| lost("connecting took too long"))??;
         Ok(Self {
             client,
+            heard,
             runtime,
             statements: HashMap::new(),
             clock,
@@ -95,6 +97,17 @@ impl Pg {
 
     pub(super) fn closed(&self) -> bool {
         self.broken || self.client.is_closed()
+    }
+
+    /// The text of the next notification, or none within this time.
+    pub(super) fn notice(&mut self, within: Duration) -> Result<Option<String>, StoreError> {
+        let heard = &mut self.heard;
+        let wait = async { tokio::time::timeout(within, heard.recv()).await };
+        match self.runtime.block_on(wait) {
+            Ok(Some(text)) => Ok(Some(text)),
+            Ok(None) => Err(lost("the connection ended")),
+            Err(_) => Ok(None),
+        }
     }
 
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
@@ -263,7 +276,7 @@ impl Pg {
     /// A connection whose fate is not known, or that leads to a server which is no longer the primary, is not
     /// used again.
     fn seen<T>(&mut self, answered: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.broken |= matches!(answered, Err(StoreError::Lost(_)));
+        self.broken |= matches!(answered, Err(StoreError::Lost(_) | StoreError::Standby));
         answered
     }
 }

@@ -116,7 +116,7 @@ impl Session {
             match self.attempt(command, held) {
                 Err(Again::Not(CommitError::Unavailable(StoreError::Database(_)))) if held => {}
                 Err(Again::Run(error)) => {
-                    if matches!(error, StoreError::Lost(_)) {
+                    if matches!(error, StoreError::Lost(_) | StoreError::Standby) {
                         std::thread::sleep(PAUSE * attempt);
                     }
                     last = error;
@@ -160,7 +160,11 @@ impl Session {
             let all = outcomes.iter().cloned();
             all.map(|outcome| outcome.and_then(told)).collect()
         };
-        match self.commit(heads, proof)? {
+        let ended = self.commit(heads, proof)?;
+        if outcomes.iter().flatten().any(Done::changed) {
+            self.bell.ring();
+        }
+        match ended {
             Ended::Committed => Ok(outcomes),
             Ended::Found => Ok(each(&|done| {
                 let replayed = true;
@@ -249,7 +253,9 @@ impl From<CommitError> for Again {
 impl From<StoreError> for Again {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Contended(_) | StoreError::Lost(_) => Self::Run(error),
+            StoreError::Contended(_) | StoreError::Lost(_) | StoreError::Standby => {
+                Self::Run(error)
+            }
             other => Self::Not(other.into()),
         }
     }

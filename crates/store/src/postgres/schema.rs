@@ -2,26 +2,38 @@
 //! server share its roles.
 
 use super::{conn::Pg, target::Target};
-use crate::{Options, StoreError, conn::Conn, meta, migrate, migrate::Migration, value::Cells};
+use crate::{
+    Options, StoreError, conn::Conn, meta, migrate, migrate::Migration, node, standing,
+    value::Cells,
+};
 use kernel::Timestamp;
 
 const ROLES: &str = include_str!("../../migrations/postgres/0000_roles.sql");
 const LEDGER: &str = include_str!("../../migrations/postgres/0000_ledger.sql");
-const MIGRATIONS: &[Migration] = &[
+pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
         name: "first",
         sql: include_str!("../../migrations/postgres/0001_first.sql"),
+        beside: 1,
+    },
+    Migration {
+        number: 2,
+        name: "nodes",
+        sql: include_str!("../../migrations/postgres/0002_nodes.sql"),
+        beside: 1,
     },
     Migration {
         number: 3,
         name: "months",
         sql: include_str!("../../migrations/postgres/0003_months.sql"),
+        beside: 3,
     },
     Migration {
         number: 7,
         name: "no_token_index",
         sql: include_str!("../../migrations/postgres/0007_no_token_index.sql"),
+        beside: 3,
     },
 ];
 /// Any number that nobody else locks in this database.
@@ -35,8 +47,12 @@ const AHEAD: u64 = 2;
 const OLDEST: u64 = 150_000;
 const ATTEMPTS: u32 = 5;
 
-/// Brings the schema to this build's.
-pub(super) fn migrate(target: &Target, options: &Options) -> Result<(), StoreError> {
+/// Brings the schema to that of the build which knows these steps.
+pub(super) fn migrate(
+    target: &Target,
+    options: &Options,
+    steps: &[Migration],
+) -> Result<(), StoreError> {
     let mut conn = target.open(&options.clock)?;
     supported(&mut conn)?;
     // Two databases that make or grant a role at the same moment may disturb each other; roles are not versioned.
@@ -52,11 +68,14 @@ pub(super) fn migrate(target: &Target, options: &Options) -> Result<(), StoreErr
     whole(&mut conn, |conn| {
         conn.query(LOCK, &[])?;
         conn.batch(LEDGER)?;
-        for migration in migrate::missing(conn, MIGRATIONS)? {
+        let missing = migrate::missing(conn, steps)?;
+        node::bear(conn, missing)?;
+        for migration in missing {
             conn.batch(migration.sql)?;
             migrate::note(conn, migration, options.clock.now())?;
         }
         meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy))?;
+        standing::raise(conn, "", options.clock.now())?;
         ahead(conn, options.clock.now()).map(|_| ())
     })
 }
@@ -68,13 +87,17 @@ pub(super) fn ahead(conn: &mut dyn Conn, now: Timestamp) -> Result<u64, StoreErr
 }
 
 /// Whether the schema is there and this build's; changes nothing.
-pub(super) fn look(target: &Target, options: &Options) -> Result<(), StoreError> {
+pub(super) fn look(
+    target: &Target,
+    options: &Options,
+    steps: &[Migration],
+) -> Result<(), StoreError> {
     let mut conn = target.open(&options.clock)?;
     supported(&mut conn)?;
     if setting(&mut conn, MADE)? != "true" {
         return Err(StoreError::Absent);
     }
-    if migrate::missing(&mut conn, MIGRATIONS)?.is_empty() {
+    if migrate::missing(&mut conn, steps)?.is_empty() {
         return Ok(());
     }
     Err(StoreError::Migration(

@@ -2,6 +2,7 @@
 //! became of a COMMIT that was not answered.
 
 use super::{
+    bell::Bell,
     conn::{Mode, Pg},
     target::Target,
 };
@@ -25,21 +26,29 @@ pub(super) struct Session {
     target: Arc<Target>,
     pub(super) clock: Arc<dyn Clock>,
     open: Option<Pg>,
+    /// In which era it was made.
+    made: u64,
+    pub(super) bell: Arc<Bell>,
 }
 
 impl Session {
-    pub(super) fn new(target: Arc<Target>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(target: Arc<Target>, clock: Arc<dyn Clock>, bell: Arc<Bell>) -> Self {
         Self {
             target,
             clock,
             open: None,
+            made: 0,
+            bell,
         }
     }
 
     /// A connection on which a transaction begins with the next statement. One that is known to be broken is
     /// replaced; one that broke while nobody looked fails its first statement.
     pub(super) fn begin(&mut self, role: Role, mode: Mode) -> Result<&mut Pg, StoreError> {
-        let mut conn = match self.open.take().filter(|conn| !conn.closed()) {
+        let era = self.target.era();
+        let same = std::mem::replace(&mut self.made, era) == era;
+        let kept = self.open.take();
+        let mut conn = match kept.filter(|conn| same && !conn.closed()) {
             Some(conn) => conn,
             None => self.target.open(&self.clock)?,
         };

@@ -10,13 +10,27 @@ use super::{
 use crate::StoreError;
 use kernel::Clock;
 use percent_encoding::percent_decode_str;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 use tokio_postgres::{
-    Client, Config, Error, NoTls,
+    AsyncMessage, Client, Config, Connection, Error, NoTls,
     config::{Host, SslMode, TargetSessionAttrs},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// What the driver says of a server that is not the primary.
+const NO_WRITES: &str = "does not allow writes";
 /// For each of several hosts.
 const CONNECT: Duration = Duration::from_secs(3);
 /// After this long without an answer from the other machine's kernel a connection counts as broken.
@@ -27,6 +41,8 @@ pub(super) struct Target {
     config: Config,
     tls: Option<MakeRustlsConnect>,
     breaker: Breaker,
+    /// Raised when no connection made so far leads to where it should any more.
+    era: AtomicU64,
 }
 
 /// How the server is proven.
@@ -90,7 +106,18 @@ impl Target {
             config,
             tls,
             breaker,
+            era: AtomicU64::new(0),
         })
+    }
+
+    /// In which era a connection is made now; one of another era is not used any more.
+    pub(super) fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
+    }
+
+    /// Begins an era.
+    pub(super) fn renew(&self) {
+        self.era.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A connection, unless the server has been silent for a while.
@@ -99,25 +126,29 @@ impl Target {
             .through(&**clock, || Pg::connect(self, clock.clone()))
     }
 
-    /// Connects and drives the connection on the present runtime.
+    /// Connects and drives the connection on the present runtime. The second part gives the text of each
+    /// notification.
     ///
     /// # Errors
-    /// A refused connection, whatever the reason, may be accepted later: always `Lost`.
-    pub(super) async fn connect(&self) -> Result<Client, StoreError> {
-        let connected = self.driven().await;
-        connected.map_err(|error| self.unreachable(&error))
+    /// A refused connection, whatever the reason, may be accepted later: `Lost`, or `Standby` when the server says
+    /// that it takes no writes.
+    pub(super) async fn connect(&self) -> Result<(Client, UnboundedReceiver<String>), StoreError> {
+        let (tell, heard) = unbounded_channel();
+        let connected = self.driven(tell).await;
+        let client = connected.map_err(|error| self.unreachable(&error))?;
+        Ok((client, heard))
     }
 
-    async fn driven(&self) -> Result<Client, Error> {
+    async fn driven(&self, tell: UnboundedSender<String>) -> Result<Client, Error> {
         match &self.tls {
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(drive(connection));
+                tokio::spawn(drive(connection, tell));
                 Ok(client)
             }
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                tokio::spawn(drive(connection));
+                tokio::spawn(drive(connection, tell));
                 Ok(client)
             }
         }
@@ -125,6 +156,9 @@ impl Target {
 
     /// What to tell somebody whose server cannot be reached.
     fn unreachable(&self, error: &Error) -> StoreError {
+        if said(error).contains(NO_WRITES) {
+            return StoreError::Standby;
+        }
         let hint = self.tls.as_ref().and_then(|_| tls::hint(error));
         lost(&match hint {
             Some(hint) => format!("{}; {hint}", said(error)),
@@ -133,9 +167,23 @@ impl Target {
     }
 }
 
-async fn drive(connection: impl Future<Output = Result<(), Error>>) {
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to the database ended");
+async fn drive<S, T>(mut connection: Connection<S, T>, tell: UnboundedSender<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(next) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match next {
+            Ok(AsyncMessage::Notification(told)) => {
+                // Few connections are asked for what they heard.
+                let _nobody_listens = tell.send(told.payload().to_owned());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, "a connection to the database ended");
+                return;
+            }
+        }
     }
 }
 

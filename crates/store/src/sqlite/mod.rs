@@ -15,6 +15,7 @@ use crate::{
     meta, migrate,
     migrate::Migration,
     record::Waiting,
+    standing,
 };
 use conn::{Checkpoint, Lite};
 use kernel::limits;
@@ -24,18 +25,27 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
+use tokio::sync::Notify;
 
 const LEDGER: &str = include_str!("../../migrations/sqlite/0000_ledger.sql");
-const MIGRATIONS: &[Migration] = &[
+pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
         name: "first",
         sql: include_str!("../../migrations/sqlite/0001_first.sql"),
+        beside: 1,
+    },
+    Migration {
+        number: 2,
+        name: "nodes",
+        sql: include_str!("../../migrations/sqlite/0002_nodes.sql"),
+        beside: 1,
     },
     Migration {
         number: 7,
         name: "no_token_index",
         sql: include_str!("../../migrations/sqlite/0007_no_token_index.sql"),
+        beside: 2,
     },
 ];
 
@@ -61,8 +71,17 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        Self::open_as(path, options, MIGRATIONS)
+    }
+
+    /// Opens a file as a build does that knows these migrations.
+    pub(crate) fn open_as(
+        path: &Path,
+        options: &Options,
+        known: &'static [Migration],
+    ) -> Result<Self, StoreError> {
         let mut writer = Lite::open(path)?;
-        migrate(&mut writer, options)?;
+        migrate(&mut writer, &identity(path), options, known)?;
         let room = Arc::new(Room::beside(path));
         let store = Self {
             path: path.to_owned(),
@@ -142,15 +161,36 @@ impl Sqlite {
     }
 }
 
-fn migrate(conn: &mut Lite, options: &Options) -> Result<(), StoreError> {
+/// What a file is known by: a copy that is put in its place has another place on the disk and was born later.
+fn identity(path: &Path) -> String {
+    use std::{os::unix::fs::MetadataExt, time::UNIX_EPOCH};
+    let Ok(file) = path.metadata() else {
+        return String::new();
+    };
+    let born = file.created().ok();
+    let born = born.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    format!(
+        "{}/{}",
+        file.ino(),
+        born.map_or(0, |since| since.as_micros())
+    )
+}
+
+fn migrate(
+    conn: &mut Lite,
+    identity: &str,
+    options: &Options,
+    known: &[Migration],
+) -> Result<(), StoreError> {
     conn.batch("BEGIN IMMEDIATE")?;
     let done = (|| {
         conn.batch(LEDGER)?;
-        for migration in migrate::missing(conn, MIGRATIONS)? {
+        for migration in migrate::missing(conn, known)? {
             conn.batch(migration.sql)?;
             migrate::note(conn, migration, options.clock.now())?;
         }
-        meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy))
+        meta::set_once(conn, meta::EPOCH, &meta::epoch(&*options.entropy))?;
+        standing::raise(conn, identity, options.clock.now())
     })();
     conn.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     done.map(|_| ())
@@ -192,6 +232,31 @@ impl Backend for Sqlite {
 
     fn load(&self) -> Vec<Load> {
         vec![self.writes.load(), self.reads.load()]
+    }
+
+    fn watch(&self, role: Role, writes: bool, work: Box<dyn Work>) -> Result<(), StoreError> {
+        if writes {
+            self.write(role, work)
+        } else {
+            self.read(role, work)
+        }
+    }
+
+    /// Nobody else writes, so nobody is ever notified.
+    fn subscribe(&self) -> Result<Arc<Notify>, StoreError> {
+        Ok(Arc::default())
+    }
+
+    fn renew(&self) {}
+
+    fn ended(&self) -> Option<String> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = threads.iter().find(|thread| thread.is_finished());
+        ended.map(|thread| thread.thread().name().unwrap_or_default().to_owned())
+    }
+
+    fn schema(&self) -> u64 {
+        migrate::newest(MIGRATIONS)
     }
 
     fn close(&self) {

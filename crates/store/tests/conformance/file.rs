@@ -73,14 +73,14 @@ async fn another_schema_is_refused_with_the_remedy() {
     let world = World::sqlite().unwrap();
     world.store.close();
     let raw = Connection::open(path(&world)).unwrap();
-    let newer = "INSERT INTO schema_migration VALUES (99, 'later', 'ab', 0)";
+    let newer = "INSERT INTO schema_migration (number, name, checksum, applied_at) VALUES (9000, 'later', 'ab', 0)";
     raw.execute(newer, []).unwrap();
     let words = open(&world).err().unwrap().to_string();
     assert!(
-        words.contains("newer build (migration 99, `later`)"),
+        words.contains("newer build (migration 9000, `later`)"),
         "{words}"
     );
-    raw.execute("DELETE FROM schema_migration WHERE number = 99", [])
+    raw.execute("DELETE FROM schema_migration WHERE number = 9000", [])
         .unwrap();
     open(&world).unwrap().close();
     raw.execute("UPDATE schema_migration SET checksum = 'ab'", [])

@@ -12,6 +12,7 @@
 mod encrypted;
 mod feed;
 mod file;
+mod follow;
 mod groups;
 mod log;
 mod lost;
@@ -67,4 +68,6 @@ on_both! {
         live_tokens_are_counted_by_lineage
         checkpoints_are_kept;
     feed: the_folded_feed_is_the_export;
+    follow: each_look_gives_what_is_new
+        a_look_that_would_be_too_long_says_so;
 }

@@ -87,7 +87,7 @@ async fn difference(platform: &Platform) -> String {
             cells.instance()
         );
     }
-    for (stream, revision) in cells.revisions() {
+    for (stream, revision) in cells.loaded().revisions() {
         let Some(org) = stream.organization() else {
             continue;
         };
@@ -95,7 +95,7 @@ async fn difference(platform: &Platform) -> String {
         if revision != at(head) {
             return format!("{stream} is at {revision:?}, the store at {head:?}");
         }
-        fresh.load(org, &changes, revision, boot);
+        fresh.load(fresh.era(), org, &changes, revision, boot);
         let now = platform.clock.now();
         let (held, folded) = (cells.view(org, now).unwrap(), fresh.view(org, now).unwrap());
         if held.org != folded.org {
