@@ -208,13 +208,6 @@ impl Heads {
         self.kept.len() > KEPT
     }
 
-    /// After a transaction that failed: what earlier ones left still stands.
-    pub(crate) fn fail(&mut self) {
-        self.undo.clear();
-        self.chains.clear();
-        self.shared = None;
-    }
-
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();

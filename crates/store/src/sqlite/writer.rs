@@ -240,7 +240,8 @@ impl Group<'_> {
         sound(&ended);
         match ended {
             Ok(()) => self.heads.settle(all),
-            Err(_) => self.heads.fail(),
+            // What was committed is not known: what is kept is read anew, from the stored head along the log.
+            Err(_) => self.heads.clear(),
         }
         if ended.is_err() && !self.conn.lost() && self.conn.batch("ROLLBACK").is_err() {
             tracing::error!("a group could not be rolled back");
