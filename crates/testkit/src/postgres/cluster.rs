@@ -299,7 +299,9 @@ mod tests {
         };
         let mut cluster = Cluster::with_standby();
         let url = cluster.first.database();
-        psql(&url, "create table t (n int); insert into t values (7)");
+        // Flushed on the standby is not yet to be seen there.
+        let seen = "set synchronous_commit = remote_apply; create table t (n int); insert into t values (7)";
+        psql(&url, seen);
         cluster.first.kill();
         let name = url.rsplit('/').next().unwrap().to_owned();
         let there = cluster.second().url(&name);
