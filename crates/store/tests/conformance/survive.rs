@@ -39,7 +39,7 @@ async fn writer(
     while !stop.load(Ordering::SeqCst) {
         let entry = world.entry("x.happened");
         let event = entry.event_id;
-        let seq = if next.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+        let seq = if next.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
             let run = move |tx: &mut Tx<'_>| {
                 tx.put(org, &revocation(1, 1))?;
                 tx.entry(org, entry.clone())
