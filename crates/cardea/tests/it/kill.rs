@@ -56,6 +56,10 @@ fn asked(name: &str) -> Option<u64> {
 }
 
 /// The database server of a test.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a run, and it is never moved about"
+)]
 enum Database {
     /// Everybody's, which nobody kills.
     Shared(String),
