@@ -55,10 +55,10 @@ macro_rules! walks {
     };
 }
 
-// The embedded engine has no wire on which an answer could be lost: its process is there to hear it, or gone.
 walks! {
     sqlite:
     neg_f4_refused_before_every_commit: Fail Before;
+    neg_f4_the_answer_lost_after_every_commit: Fail After;
     neg_f4_gone_before_every_commit: Crash Before;
     neg_f4_gone_after_every_commit: Crash After;
 }

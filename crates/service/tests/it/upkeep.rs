@@ -3,9 +3,9 @@
 
 use crate::{agents::ISSUER, directory::code, world::World};
 use domain::{KeyState, Revocation, RevocationCore, Run, RunState, Stream};
-use kernel::{Code, Id, Micros, Timestamp};
+use kernel::{Code, Id, Micros, Timestamp, limits};
 use serde_json::{Value, json};
-use service::{Act, Cx, Envelope, upkeep};
+use service::{Act, Cx, Envelope, oauth, upkeep};
 use std::{sync::Arc, time::Duration};
 use store::Plan;
 use testkit::clock::MockClock;
@@ -67,6 +67,29 @@ async fn keys_rotate_in_time_and_overdue_runs_close() {
     assert_eq!(new.len(), before.len());
     assert!(new.iter().all(|(_, state)| *state == KeyState::Active));
     assert_eq!(tokens(&view().await), after, "once is enough");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_remembered_signature_is_worth_nothing_without_its_key() {
+    let clock = Arc::new(MockClock::default());
+    let world = World::still(clock.clone()).await;
+    world.orders().await;
+    let agent = world.agent("a", &["orders:read"]).await;
+    let token = world.token(&agent, json!({ "resource": ISSUER })).await;
+    let token = token.unwrap();
+    let genuine = async || {
+        world.platform.node.poll().await.unwrap();
+        let view = world.platform.node.view_of("acme").await.unwrap();
+        oauth::verify(&world.platform, &view, &token).is_some()
+    };
+    assert!(genuine().await && genuine().await);
+    let rotated = Envelope::default();
+    let rotated = world.owner_asks(rotated, "keys.rotate", json!({})).await;
+    assert!(genuine().await, "its key is published still: {rotated}");
+    clock.advance(limits::RUN_TOKEN_LIFE);
+    assert!(genuine().await);
+    clock.advance(limits::CLOCK_SKEW);
+    assert!(!genuine().await, "its key has left the set");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
