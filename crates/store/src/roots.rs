@@ -15,8 +15,9 @@ pub type Root = (Stream, Head, [u8; 32]);
 
 const ROOTS: &str = "SELECT stream, seq, state_rev, authority_rev, hash, time, frontier FROM stream_head \
     WHERE time >= $1 ORDER BY stream";
-const UNSIGNED: &str = "SELECT h.stream, h.seq FROM stream_head h WHERE h.seq > \
-    COALESCE((SELECT max(c.size) FROM checkpoint c WHERE c.stream = h.stream), 0) ORDER BY h.stream";
+/// Asks the log and not the heads, which the embedded engine stores later than their entries.
+const UNSIGNED: &str = "SELECT h.stream FROM stream_head h WHERE EXISTS (SELECT 1 FROM audit_events e WHERE e.stream = h.stream \
+    AND e.seq > COALESCE((SELECT max(c.size) FROM checkpoint c WHERE c.stream = h.stream), 0)) ORDER BY h.stream";
 
 impl Store {
     /// The roots of the streams whose last entry is not older than this, in one snapshot.

@@ -53,7 +53,7 @@ pub fn server_flags(command: Command) -> Command {
         .env("CARDEA_REDIS_URL")
         .hide_env_values(true);
     let redis = redis
-        .help("Shared fast state for several nodes; accepted, and unused by a single node")
+        .help("Shared counts for several nodes; accepted and not used yet")
         .help_heading("Instance");
     let tls = |name: &'static str, env: &'static str, help: &'static str| {
         Arg::new(name)

@@ -29,7 +29,7 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     telemetry::start();
     let settings = place::settings(matches)?;
     if settings.redis_url.is_some() {
-        tracing::warn!("the shared fast state is not used by a single node");
+        tracing::warn!("`--redis-url` is accepted and not used yet: every node counts for itself");
     }
     let options = Options {
         data: settings.data,

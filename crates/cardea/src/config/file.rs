@@ -63,7 +63,7 @@ pub struct File {
     pub data: Option<PathBuf>,
     /// The database server; takes effect at the next start.
     pub database: Located,
-    /// The shared fast state; takes effect at the next start.
+    /// Counts that nodes would share; nothing uses it yet.
     pub redis: Located,
     /// Keys; takes effect at the next start.
     pub keys: Keys,

@@ -139,6 +139,18 @@ on_both_engines! { a_feed_tells_its_own_readers_what_stopped_being_good, world =
     assert_eq!(held, ["agent false", "audience false", "revoked", "revoked"]);
     assert_eq!((&snapshot["to"], &snapshot["snapshot"]), (&all["to"], &json!(true)));
 
+    // Whoever loses the right while they wait is not told what they waited for.
+    let input = json!({ "name": "resource server", "permissions": ["tokens.introspect"] });
+    let made = owner.api.post("/tokens", input).await.ok();
+    let lost = owner.api.with(SecretString::from(text(&made, "token")));
+    let path = format!("!{FEED}?after={}&wait=20", at().await);
+    let waiting = tokio::spawn(async move { lost.get(&path).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    owner.api.post(&format!("/tokens/{}/revoke", text(&made, "id")), json!({})).await.ok();
+    let told = tokio::time::timeout(Duration::from_secs(15), waiting).await.unwrap().unwrap();
+    assert_eq!(told.refused(401), "unauthenticated");
+
     // A revision it never had, and one too far behind.
     let ahead = format!("{FEED}?after={}", at().await + 1);
     assert_eq!(ask(&world.url, &ahead, Some(&reader)).await.refused(410), "feed_gap");

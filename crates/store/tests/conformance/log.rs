@@ -286,6 +286,18 @@ pub async fn live_tokens_are_counted_by_lineage(world: World) {
     assert_eq!(count(99).await, Ok((0, false)));
 }
 
+pub async fn the_last_entry_is_unsigned_at_once(world: World) {
+    let org = world.org();
+    for size in 1..=5 {
+        world.record(org).await.unwrap();
+        assert_eq!(world.store.unsigned().await, Ok(vec![org]), "at {size}");
+        let time = Timestamp::from_micros(i64::try_from(size).unwrap());
+        let kept = world.store.save_checkpoint(org, size, time, "n".into());
+        kept.await.unwrap();
+        assert_eq!(world.store.unsigned().await, Ok(vec![]), "at {size}");
+    }
+}
+
 pub async fn checkpoints_are_kept(world: World) {
     let org = world.org();
     for size in [1, 2, 2] {

@@ -66,7 +66,8 @@ on_both! {
         heads_survive_a_restart
         rows_of_the_log_are_found
         live_tokens_are_counted_by_lineage
-        checkpoints_are_kept;
+        checkpoints_are_kept
+        the_last_entry_is_unsigned_at_once;
     feed: the_folded_feed_is_the_export;
     follow: each_look_gives_what_is_new
         a_look_that_would_be_too_long_says_so;
