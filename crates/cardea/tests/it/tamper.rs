@@ -158,6 +158,7 @@ fn forge_checkpoint(log: &Log, intruder: &Intruder, n: usize, dice: &SeededEntro
 async fn neg_f4_a_log_that_was_rewritten_or_cut_is_held_against_what_was_signed() {
     let log = Log::build(20).await;
     a_head_that_was_changed(&log).await;
+    a_head_that_lags_and_is_none(&log).await;
     a_rewritten_tail(&log).await;
     a_cut_tail(&log).await;
 }
@@ -195,6 +196,27 @@ async fn a_head_that_was_changed(log: &Log) {
             found.told()
         );
     }
+}
+
+/// A head that is behind its log may be one that was not stored yet, but not with a hash that its entry has not.
+async fn a_head_that_lags_and_is_none(log: &Log) {
+    let found = log
+        .found("lagging head", deep(), |intruder| {
+            let stream = log.stream.bytes();
+            let hashes = "SELECT hash FROM audit_events WHERE stream = ?1 AND seq <= 500 ORDER BY seq";
+            let hashes = intruder.all(hashes, params![stream], |row| row.get::<_, [u8; 32]>(0));
+            let mut frontier = Frontier::new();
+            hashes.iter().for_each(|hash| frontier.push(hash));
+            let behind = "UPDATE stream_head SET seq = 500, hash = zeroblob(32), frontier = ?2 WHERE stream = ?1";
+            assert_eq!(intruder.run(behind, params![stream, frontier.to_bytes()]), 1);
+        })
+        .await;
+    let mismatch = |fault: &Fault| matches!(fault, Fault::HeadMismatch { .. });
+    assert!(
+        found.code() == 1 && found.faults().any(mismatch),
+        "{}",
+        found.told()
+    );
 }
 
 /// Somebody who knows how entries are hashed writes everything from one of them on again.
