@@ -5,6 +5,7 @@ mod anchor;
 mod check;
 mod doctor;
 mod exit;
+mod export;
 mod field;
 mod global;
 mod keys;
@@ -99,6 +100,7 @@ async fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         "init" => local::init(&global, last).await,
         "recover-admin" => local::recover(&global, last).await,
         "audit verify" => verify::run(&global, last).await,
+        "audit export" => export::run(&global, last).await,
         "doctor" => doctor::run(&global, last).await,
         "config check" => check::run(&global, last),
         "openapi" => openapi(&global),

@@ -64,6 +64,8 @@ pub struct Settings {
     pub max_staleness: Micros,
     /// How long requests are still taken after the server was told to stop.
     pub grace: Duration,
+    /// Who is given checkpoints.
+    pub witness: service::witness::Config,
 }
 
 impl Settings {
@@ -102,6 +104,10 @@ impl Settings {
             trusted_proxies: file.proxy.trusted.iter().map(|network| network.0).collect(),
             max_staleness: file.live.max_staleness.unwrap_or(limits::STALENESS),
             grace: Duration::from_secs(file.drain.grace_seconds.map_or(GRACE, u64::from)),
+            witness: service::witness::Config {
+                file: file.witness.file,
+                url: file.witness.url,
+            },
         };
         Ok(settings)
     }

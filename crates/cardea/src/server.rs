@@ -11,7 +11,10 @@ use crate::{
 };
 use ipnet::IpNet;
 use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
-use service::{Platform, checkpoint, flush_failures, upkeep};
+use service::{
+    Platform, checkpoint, flush_failures, upkeep,
+    witness::{self, Witnesses},
+};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -52,6 +55,8 @@ pub struct Options {
     pub max_staleness: Micros,
     /// How long requests are still taken after the server was told to stop, so that whoever sends them notices.
     pub grace: Duration,
+    /// Who is given checkpoints.
+    pub witness: witness::Config,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -71,6 +76,7 @@ impl Options {
             trusted_proxies: Vec::new(),
             max_staleness: limits::STALENESS,
             grace: Duration::ZERO,
+            witness: witness::Config::default(),
             clock: Arc::new(ambient::SystemClock),
             entropy: Arc::new(ambient::SystemEntropy),
         }
@@ -102,6 +108,9 @@ pub enum StartError {
     /// Nothing can be encrypted.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Nothing can be sent to a witness.
+    #[error("checkpoints cannot be sent to a witness: {0}")]
+    Witness(String),
     /// The metrics cannot be kept.
     #[error("metrics cannot be kept: {0}")]
     Metrics(String),
@@ -153,7 +162,11 @@ impl Server {
             .join(member(&platform))
             .await
             .map_err(OpenError::from)?;
-        let door = door(&platform, options.trusted_proxies, metrics);
+        let mut tasks = JoinSet::new();
+        let started = Witnesses::start(&options.witness, &platform.clock, &mut tasks);
+        let failed = |error: egress::Error| StartError::Witness(error.to_string());
+        let witnesses = Arc::new(started.map_err(failed)?);
+        let door = door(&platform, options.trusted_proxies, metrics, &witnesses);
         let (stop, stopped) = oneshot::channel();
         let router = web::router(Arc::new(door));
         let encryption = certificate
@@ -177,7 +190,7 @@ impl Server {
                 None
             }
         };
-        let mut tasks = background(&platform, &instance.data);
+        background(&mut tasks, &platform, &instance.data, witnesses);
         if let Some(certificate) = certificate {
             tasks.spawn(certificate.follow(platform.clone()));
         }
@@ -260,12 +273,20 @@ fn member(platform: &Platform) -> Member {
     }
 }
 
-fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics::Recorder) -> Door {
-    let (seen, measured) = (platform.clone(), platform.clone());
+fn door(
+    platform: &Arc<Platform>,
+    trusted_proxies: Vec<IpNet>,
+    metrics: metrics::Recorder,
+    witnesses: &Arc<Witnesses>,
+) -> Door {
+    let (seen, measured, witnesses) = (platform.clone(), platform.clone(), witnesses.clone());
     let config = DoorConfig {
         trusted_proxies,
         metrics: Arc::new(move || metrics.render() + &measured.gate.report(&measured.store.load())),
-        ready: Arc::new(move || Readiness::of(&seen)),
+        ready: Arc::new(move || Readiness {
+            witnesses: witnesses.standing(),
+            ..Readiness::of(&seen)
+        }),
     };
     Door {
         platform: platform.clone(),
@@ -273,16 +294,20 @@ fn door(platform: &Arc<Platform>, trusted_proxies: Vec<IpNet>, metrics: metrics:
     }
 }
 
-fn background(platform: &Arc<Platform>, data: &Data) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+fn background(
+    tasks: &mut JoinSet<()>,
+    platform: &Arc<Platform>,
+    data: &Data,
+    witnesses: Arc<Witnesses>,
+) {
     tasks.spawn(platform.node.clone().follow());
     let (gate, clock) = (platform.gate.clone(), platform.clock.clone());
     tasks.spawn(gate.watch(platform.store.clone(), clock));
-    tasks.spawn(checkpoint::run(platform.clone()));
+    tasks.spawn(checkpoint::run(platform.clone(), witnesses));
     tasks.spawn(upkeep::run(platform.clone()));
     tasks.spawn(watch(platform.clone()));
+    tasks.spawn(service::log::make_tiles(platform.clone()));
     tasks.spawn(flush(platform.clone(), data.clone()));
-    tasks
 }
 
 /// Looks after the database's threads and says how the live state is.

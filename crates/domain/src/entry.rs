@@ -215,6 +215,10 @@ pub struct Issued {
 /// The type of entries about issued tokens.
 pub const TOKEN_ISSUED: &str = "token.issued";
 
+/// The type of entries in which a log's key hands over to the next. `details.after.statement` is a note that the old
+/// key signed, and names the new one.
+pub const LOG_KEY_ROTATED: &str = "log_key.rotated";
+
 impl Entry {
     /// The canonical bytes.
     ///

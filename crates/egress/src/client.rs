@@ -65,7 +65,53 @@ impl Client {
     /// When nobody answers in time or the answer is too large.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let origin = request.origin();
-        let failed = |error: reqwest::Error| unanswered(&origin, &error);
+        let (mut response, mut answer) = self.head(&origin, request).await?;
+        while let Some(chunk) = chunk(&origin, &mut answer).await? {
+            self.take(&origin, &mut response.body, &chunk)?;
+        }
+        Ok(response)
+    }
+
+    /// Sends a request and gives the body of a success to `take` as it comes, however long it is; any other
+    /// answer is read as `send` does.
+    ///
+    /// # Errors
+    /// As `send`, or when `take` does not take it.
+    pub async fn send_into(
+        &self,
+        request: Request,
+        take: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send),
+    ) -> Result<Response, Error> {
+        let origin = request.origin();
+        let (mut response, mut answer) = self.head(&origin, request).await?;
+        while let Some(chunk) = chunk(&origin, &mut answer).await? {
+            if response.is_success() {
+                take(&chunk)
+                    .map_err(|error| Error::Answer(format!("it cannot be kept: {error}")))?;
+            } else {
+                self.take(&origin, &mut response.body, &chunk)?;
+            }
+        }
+        Ok(response)
+    }
+
+    fn take(&self, origin: &str, body: &mut Vec<u8>, chunk: &[u8]) -> Result<(), Error> {
+        if body.len() + chunk.len() > self.max_bytes {
+            return Err(Error::TooLarge {
+                origin: origin.to_owned(),
+                limit: self.max_bytes,
+            });
+        }
+        body.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    async fn head(
+        &self,
+        origin: &str,
+        request: Request,
+    ) -> Result<(Response, reqwest::Response), Error> {
+        let failed = |error: reqwest::Error| unanswered(origin, &error);
         let Request {
             method,
             url,
@@ -81,21 +127,12 @@ impl Client {
         let mut answer = sent.await.map_err(failed)?;
         let status = answer.status().as_u16();
         let headers = std::mem::take(answer.headers_mut());
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > self.max_bytes {
-                return Err(Error::TooLarge {
-                    origin,
-                    limit: self.max_bytes,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
+        let response = Response {
             status,
             headers,
-            body,
-        })
+            body: Vec::new(),
+        };
+        Ok((response, answer))
     }
 
     /// Reads JSON from an address; the status must be a success.
@@ -142,6 +179,14 @@ fn tls() -> Result<ClientConfig, Error> {
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| Error::Tls(error.to_string()))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn chunk(
+    origin: &str,
+    answer: &mut reqwest::Response,
+) -> Result<Option<bytes::Bytes>, Error> {
+    let chunk = answer.chunk().await;
+    chunk.map_err(|error| unanswered(origin, &error))
 }
 
 fn unanswered(origin: &str, error: &reqwest::Error) -> Error {

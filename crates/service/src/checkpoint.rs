@@ -1,7 +1,7 @@
 //! Signing checkpoints of the log: an organization's own on request, hourly and at shutdown, and one of the
 //! instance over the heads that moved, at most once a second. The keys are the log's own, never the tokens'.
 
-use crate::{Error, Platform, Result, oauth::open_log_key};
+use crate::{Error, Platform, Result, oauth::open_log_key, witness::Witnesses};
 use domain::{KeyPurpose, KeyState, SigningKey, SigningKeyCore, Stream};
 use kernel::{Code, Micros, Timestamp};
 use std::{
@@ -30,7 +30,10 @@ pub fn origin(stream: Stream) -> String {
 }
 
 /// The key that signs a stream's checkpoints. Read where it is stored: an organization is not loaded to sign its log.
-async fn log_key(platform: &Platform, stream: Stream) -> Result<SigningKeyCore> {
+///
+/// # Errors
+/// When the database does not answer or the log has no key.
+pub(crate) async fn log_key(platform: &Platform, stream: Stream) -> Result<SigningKeyCore> {
     let read = platform.store.read(stream, move |reader| {
         let all = Query {
             limit: usize::MAX,
@@ -193,7 +196,12 @@ async fn is_first(platform: &Platform) -> Result<bool> {
     Ok(nodes.first().is_none_or(|first| first.id == own.id))
 }
 
-async fn tick(platform: &Platform, covered: &Covered, tick: u64) -> Result<()> {
+async fn tick(
+    platform: &Platform,
+    covered: &Covered,
+    witnesses: &Witnesses,
+    tick: u64,
+) -> Result<()> {
     if !is_first(platform).await? {
         return Ok(());
     }
@@ -205,21 +213,32 @@ async fn tick(platform: &Platform, covered: &Covered, tick: u64) -> Result<()> {
             .unwrap_or_else(PoisonError::into_inner)
             .since = Timestamp::default();
     }
-    sign_instance_when(platform, covered, least).await?;
+    let note = sign_instance_when(platform, covered, least).await?;
+    if note.is_some_and(|note| !witnesses.offer(&note)) {
+        covered.forget();
+    }
     if tick.is_multiple_of(OWN_EVERY) {
         sign_all(platform).await?;
     }
     Ok(())
 }
 
-/// Signs for as long as the task lives.
-pub async fn run(platform: Arc<Platform>) {
+impl Covered {
+    /// Forgets it: the next instance checkpoint covers every log.
+    fn forget(&self) {
+        let mut covered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *covered = Cover::default();
+    }
+}
+
+/// Signs for as long as the task lives, and shows the instance's checkpoints to the witnesses.
+pub async fn run(platform: Arc<Platform>, witnesses: Arc<Witnesses>) {
     let covered = Covered::default();
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for at in 1u64.. {
         every.tick().await;
-        if let Err(error) = tick(&platform, &covered, at).await {
+        if let Err(error) = tick(&platform, &covered, &witnesses, at).await {
             tracing::warn!(%error, "checkpoints could not be signed");
         }
     }

@@ -16,7 +16,7 @@ mod error;
 pub mod feed;
 pub mod gate;
 mod keys;
-mod log;
+pub mod log;
 mod node;
 pub mod oauth;
 mod operation;
@@ -34,6 +34,7 @@ pub mod setup;
 mod tokens;
 mod trust;
 pub mod upkeep;
+pub mod witness;
 
 pub use audit::{Act, Failures, SubjectKeys, Verb, flush_failures, new_subject_key, record_own};
 pub use caller::{CREDENTIAL_CLAIM, Caller, Leaf, authenticate, organization_of, still};

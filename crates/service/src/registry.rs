@@ -63,10 +63,13 @@ registry! {
     crate::settings::SetInstanceKillSwitch,
     crate::keys::ListKeys,
     crate::keys::RotateKeys,
+    crate::keys::RotateLogKey,
     crate::log::ListEvents,
     crate::log::ReadCheckpoint,
     crate::log::ProveInclusion,
     crate::log::ProveConsistency,
+    crate::log::ReadTile,
+    crate::log::ExportEvents,
 }
 
 #[cfg(test)]

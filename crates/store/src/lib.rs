@@ -27,6 +27,7 @@ mod scan;
 mod sqlite;
 mod standing;
 mod store;
+mod tiles;
 mod touched;
 mod tx;
 mod value;

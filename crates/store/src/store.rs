@@ -7,10 +7,12 @@ use crate::{
     command::Pending,
     conn::{Backend, Conn, Role, Task},
     events::{self, CheckpointRow},
-    head, meta, operate, postgres,
+    head,
+    log::merkle::tile::Tiles,
+    meta, operate, postgres,
     record::Waiting,
     scan::{self, Scan, Stretch},
-    sqlite,
+    sqlite, tiles,
     tx::Tx,
     value::Cells,
 };
@@ -304,6 +306,24 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = CheckpointRow { size, time, note };
         let run = move |conn: &mut dyn Conn| events::save_checkpoint(conn, stream, &row);
+        self.write(Role::Tenant(stream), run).await
+    }
+
+    /// Keeps tiles of a log's tree; one that is kept wider already stays.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_tiles(&self, stream: Stream, tiles: Tiles) -> Result<(), StoreError> {
+        let run = move |conn: &mut dyn Conn| tiles::put(conn, stream, &tiles);
+        self.write(Role::Tenant(stream), run).await
+    }
+
+    /// Forgets every tile of a log's tree.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_tiles(&self, stream: Stream) -> Result<(), StoreError> {
+        let run = move |conn: &mut dyn Conn| tiles::forget(conn, stream);
         self.write(Role::Tenant(stream), run).await
     }
 

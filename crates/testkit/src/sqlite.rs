@@ -44,6 +44,18 @@ impl Intruder {
         intruder
     }
 
+    /// Opens a file beside whoever uses it, and leaves its triggers and its journal.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn beside(path: &Path) -> Self {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let connection = Connection::open_with_flags(path, flags).expect("the file can be opened");
+        let intruder = Self { connection };
+        intruder.batch("PRAGMA busy_timeout = 5000");
+        intruder
+    }
+
     /// Makes the log's table again, with the same rows and without anything that keeps them unique.
     pub fn rebuild(&self) {
         self.batch(REBUILD);

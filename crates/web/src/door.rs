@@ -47,6 +47,8 @@ pub struct Readiness {
     pub epoch: u64,
     /// By what the other processes know this one.
     pub node: Option<String>,
+    /// How the witnesses of checkpoints do. Nobody is turned away because one does not answer.
+    pub witnesses: Vec<String>,
 }
 
 impl Readiness {
@@ -75,6 +77,7 @@ impl Readiness {
             database: database.as_str(),
             epoch: platform.node.epoch(),
             node: platform.node.member().map(|member| member.name.clone()),
+            witnesses: Vec::new(),
         }
     }
     /// Whether requests should be sent here.

@@ -35,16 +35,20 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         database,
         epoch,
         node,
+        witnesses,
     } = &readiness;
     let status = match (is_ready, draining) {
         (true, _) => "ready",
         (false, true) => "draining",
         (false, false) => "not_ready",
     };
-    let body = json!({
+    let mut body = json!({
         "status": status, "started": started, "lagging": lagging, "failing": failing,
         "limited": limited, "database": database, "epoch": epoch, "node": node,
     });
+    if let (false, Some(body)) = (witnesses.is_empty(), body.as_object_mut()) {
+        body.insert("witnesses".into(), json!(witnesses));
+    }
     answer::json(if is_ready { 200 } else { 503 }, &body)
 }
 

@@ -23,11 +23,12 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Reads a file that holds a signed checkpoint and, at most, one line end more, which tools such as jq add.
+    /// Reads a file that holds a signed checkpoint and, at most, one line end more, which tools such as jq add; or
+    /// what a witness keeps, a JSON object with the member `checkpoint` a line.
     ///
     /// # Errors
     /// 2 when the file cannot be read, 64 when it holds something else.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub fn read(path: &Path) -> Result<Vec<Self>, Failure> {
         let shown = path.display();
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() != io::ErrorKind::InvalidData => {
@@ -36,12 +37,22 @@ impl Anchor {
             }
             read => read.unwrap_or_default(),
         };
-        Self::of(path, &text).ok_or_else(|| {
+        let read = match text.starts_with('{') {
+            true => text.lines().map(|line| Self::kept(path, line)).collect(),
+            false => Self::of(path, &text).map(|one| vec![one]),
+        };
+        read.ok_or_else(|| {
             let text = format!(
                 "the anchor {shown} is no signed checkpoint; keep the text of `audit checkpoint` as it is"
             );
             Failure::new(USAGE, text)
         })
+    }
+
+    /// A line of a witness.
+    fn kept(path: &Path, line: &str) -> Option<Self> {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        Self::of(path, line.get("checkpoint")?.as_str()?)
     }
 
     fn of(path: &Path, text: &str) -> Option<Self> {

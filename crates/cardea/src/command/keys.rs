@@ -14,7 +14,7 @@ use clap::{ArgMatches, Command, parser::ValueSource};
 use domain::{Held, Lineage, Permission, Permissions, Principal};
 use kernel::limits;
 use serde_json::{Map, Value};
-use service::{Caller, Cx, Envelope, Erased, Peer, Platform};
+use service::{Caller, Cx, Envelope, Erased, Peer, Platform, View};
 use std::sync::Arc;
 
 /// The verbs that work beside no server.
@@ -36,6 +36,27 @@ pub fn is_offline(matches: &ArgMatches) -> bool {
 /// # Errors
 /// When a server holds the folder, or the operation refuses.
 pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    let (instance, answer) = ask(words, global, matches).await?;
+    instance.sign().await;
+    instance.close().await;
+    let answer =
+        answer.map_err(|error| Failure::new(Failure::of_code(error.code.as_str()), error))?;
+    output::print(&global.format.render(&answer.1));
+    Ok(exit::OK)
+}
+
+/// What an operation answers, and the organization as it was seen.
+type Answered = service::Result<(View, Value)>;
+
+/// Opens the instance and asks an operation there. Whoever asked signs and closes the instance.
+///
+/// # Errors
+/// When the command line is wrong or a server holds the folder.
+pub async fn ask(
+    words: &str,
+    global: &Global,
+    matches: &ArgMatches,
+) -> Result<(Instance, Answered), Failure> {
     let operation =
         operation::find(words).ok_or_else(|| Failure::usage("there is no such command"))?;
     let org = global
@@ -44,6 +65,7 @@ pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u
         .ok_or_else(|| Failure::usage("name the organization with `--org` or set CARDEA_ORG"))?;
     let settings = place::settings(matches)?;
     place::made_already(&settings).await?;
+    let input = operation::input(operation, global, matches)?;
     let opened = Instance::open(place::opening(&settings), &place::default_url(&settings)).await;
     let instance = opened.map_err(|error| match error {
         OpenError::Data(DataError::Held(_)) => Failure::refused(format!(
@@ -51,15 +73,8 @@ pub async fn run(words: &str, global: &Global, matches: &ArgMatches) -> Result<u
         )),
         other => Failure::refused(other),
     })?;
-    let input = operation::input(operation, global, matches)?;
     let answer = call(&instance.platform, &org, operation, input).await;
-    instance.sign().await;
-    instance.close().await;
-    let answer =
-        answer.map_err(|error| Failure::new(Failure::of_code(error.code.as_str()), error))?;
-    let value: Value = serde_json::from_slice(&answer.body).map_err(Failure::refused)?;
-    output::print(&global.format.render(&value));
-    Ok(exit::OK)
+    Ok((instance, answer))
 }
 
 async fn call(
@@ -67,7 +82,7 @@ async fn call(
     org: &str,
     operation: &'static dyn Erased,
     input: Map<String, Value>,
-) -> service::Result<service::Answer> {
+) -> Answered {
     let view = platform.node.view_of(org).await?;
     let peer = Peer {
         request_id: "local".into(),
@@ -79,9 +94,11 @@ async fn call(
         peer,
         Envelope::default(),
         operator(platform),
-        view,
+        view.clone(),
     );
-    operation.call(cx, Value::Object(input)).await
+    let answer = operation.call(cx, Value::Object(input)).await?;
+    let value = serde_json::from_slice(&answer.body).map_err(service::Error::internal)?;
+    Ok((view, value))
 }
 
 /// Whoever may read the instance key may do what it protects.

@@ -196,12 +196,22 @@ fn request(
     matches: &ArgMatches,
     input: Map<String, Value>,
 ) -> Result<Request, Failure> {
+    request_at(operation.meta().path, operation, global, matches, input)
+}
+
+/// The request of an operation at another path that asks it.
+///
+/// # Errors
+/// When the organization or a token is missing, or a value is no part of a path.
+pub fn request_at(
+    at: &str,
+    operation: &dyn Erased,
+    global: &Global,
+    matches: &ArgMatches,
+    input: Map<String, Value>,
+) -> Result<Request, Failure> {
     let meta = operation.meta();
-    let address = format!(
-        "{}/api/v1{}",
-        global.server,
-        path(meta.path, global, matches)?
-    );
+    let address = format!("{}/api/v1{}", global.server, path(at, global, matches)?);
     let method = Method::from_bytes(meta.method.as_str().as_bytes()).map_err(Failure::usage)?;
     let mut request = Request::new(method, &address)?.accept_json();
     if meta.method.has_body() {

@@ -41,6 +41,7 @@ pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         trusted_proxies: settings.trusted_proxies,
         max_staleness: settings.max_staleness,
         grace: settings.grace,
+        witness: settings.witness,
         ..Options::new("")
     };
     let stop = Stop::listen()?;

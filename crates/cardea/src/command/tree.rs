@@ -1,7 +1,7 @@
 //! The tree of commands, built from the words of the product and of every operation, so that an operation that
 //! exists has a command and none is written twice.
 
-use super::{global, keys, operation, place, serve, verify};
+use super::{export, global, keys, operation, place, serve, verify};
 use clap::{Arg, ArgAction, Command};
 use service::OPERATIONS;
 use std::collections::BTreeMap;
@@ -64,11 +64,10 @@ fn nouns() -> BTreeMap<&'static str, Vec<Command>> {
     for operation in OPERATIONS.iter().copied() {
         if let Some((noun, verb)) = operation.meta().command.split_once(' ') {
             let command = operation::command(operation, verb);
-            let beside = noun == "keys" && keys::VERBS.contains(&verb);
-            nouns.entry(noun).or_default().push(if beside {
-                keys::beside(command)
-            } else {
-                command
+            nouns.entry(noun).or_default().push(match (noun, verb) {
+                ("keys", verb) if keys::VERBS.contains(&verb) => keys::beside(command),
+                ("audit", "export") => export::flags(command),
+                _ => command,
             });
         }
     }

@@ -56,7 +56,7 @@ pub fn command() -> Command {
         .arg(file)
         .arg(deep)
         .arg(key.help("A verifier key that you keep elsewhere, `name+hash+key`"))
-        .arg(anchor.help("A signed checkpoint that you keep elsewhere"))
+        .arg(anchor.help("A signed checkpoint that you keep elsewhere, or the file of a witness"))
         .arg(require.help("Incomplete unless an anchor was found right for every log"))
 }
 
@@ -93,7 +93,8 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
 
 fn anchors(matches: &ArgMatches) -> Result<Vec<Anchor>, Failure> {
     let files = matches.get_many::<PathBuf>("anchor").into_iter().flatten();
-    files.map(|path| Anchor::read(path)).collect()
+    let read: Result<Vec<Vec<Anchor>>, Failure> = files.map(|path| Anchor::read(path)).collect();
+    Ok(read?.into_iter().flatten().collect())
 }
 
 fn asked(global: &Global, matches: &ArgMatches, anchors: &[Anchor]) -> Result<Asked, Failure> {

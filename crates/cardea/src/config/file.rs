@@ -75,6 +75,8 @@ pub struct File {
     pub drain: Drain,
     /// The listener's certificate; the names take effect at the next start, what the files hold at once.
     pub tls: Tls,
+    /// Witnesses of the log; takes effect at the next start.
+    pub witness: Witness,
 }
 
 /// The listener's certificate.
@@ -137,6 +139,17 @@ impl TryFrom<String> for Network {
     }
 }
 
+/// Where checkpoints of the log are kept outside the operator's reach.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Witness {
+    /// A file that is only appended to.
+    pub file: Option<PathBuf>,
+    /// An address that is posted each checkpoint.
+    #[serde(deserialize_with = "address")]
+    pub url: Option<String>,
+}
+
 /// Live state.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -152,6 +165,17 @@ pub struct Live {
 pub struct Drain {
     /// For how many seconds requests are still taken after a SIGTERM, while readiness says `draining`.
     pub grace_seconds: Option<u8>,
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let known = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    match Url::parse(&text).ok().filter(known) {
+        Some(_) => Ok(Some(text)),
+        None => Err(D::Error::custom(
+            "must be an address that begins with `https://`",
+        )),
+    }
 }
 
 fn refuse_inline<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {

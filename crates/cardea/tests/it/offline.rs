@@ -269,7 +269,7 @@ async fn an_export_is_held_against_its_checkpoint_and_a_key() {
         change(&mut rows);
         let mut writer = Writer::new(Vec::new(), kept.stream, 1, size).unwrap();
         rows.iter().for_each(|row| writer.row(row).unwrap());
-        fs::write(&file, writer.finish(Some(&note)).unwrap()).unwrap();
+        fs::write(&file, writer.finish(Some(&note), |_| None).unwrap()).unwrap();
     };
     let key = [
         "audit", "verify", "--deep", "--file", path, "--key", &kept.key,
@@ -295,6 +295,9 @@ async fn an_export_is_held_against_its_checkpoint_and_a_key() {
             .replacen("\"seq\"", "\"sec\"", 1),
     )
     .unwrap();
+    let told = run(&key).with(1);
+    assert!(told.out.contains("line 2 of the export"), "{}", told.out);
+    fs::write(&file, "{}\n").unwrap();
     run(&key).with(2);
     run(&["audit", "verify", "--file", "/not/there"]).with(2);
 }

@@ -3,7 +3,7 @@
 
 use super::{
     Act,
-    failures::{Failing, Write},
+    failures::{Failing, Failures, Write},
 };
 use crate::{Caller, Cx, Error, Peer, Platform, Result};
 use domain::{
@@ -155,19 +155,16 @@ pub(crate) async fn record_failure(
         client,
         reason,
     };
-    match platform.failures.count(failing, platform.clock.now()) {
-        Write::Counted => return,
-        Write::Single => {}
-        Write::SingleAfter(count) => {
-            let rolled = Act::read("authentication.failures_counted")
-                .after(serde_json::json!({ "count": count, "reason": reason }));
-            write(platform, stream, peer, rolled).await;
-        }
+    if platform
+        .failures
+        .count(failing.clone(), platform.clock.now())
+        == Write::Single
+    {
+        write(platform, failing, 1, peer, act).await;
     }
-    write(platform, stream, peer, act).await;
 }
 
-/// Writes one entry for every source whose failures of a minute before that of `until` were only counted. Call it
+/// Writes one entry for every source whose failures of a minute before that of `until` no entry tells of. Call it
 /// now and then with the present, and with a minute later before the process ends, so that no count is lost.
 pub async fn flush_failures(platform: &Platform, until: Timestamp) {
     for (failing, count) in platform.failures.take_past(until) {
@@ -180,27 +177,67 @@ pub async fn flush_failures(platform: &Platform, until: Timestamp) {
         let act = Act::read("authentication.failures_counted")
             .after(serde_json::json!({ "count": count, "reason": failing.reason }))
             .claimed("client", Some(&failing.client));
-        write(platform, failing.stream, &peer, act).await;
+        write(platform, failing, count, &peer, act).await;
     }
 }
 
-async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {
-    let outcome = match prepare(platform, stream, None, peer, act).await {
-        Ok(entry) => platform
-            .store
-            .record(Record {
-                stream,
-                entry,
-                decided_at: None,
-                once: None,
-            })
-            .await
-            .map(|_| ())
-            .map_err(Error::from),
-        Err(error) => Err(error),
+/// Writes an entry that tells of so many failures; they are owed when it is not written. A peer that goes away
+/// changes nothing: once the entry is on its way, its end is waited for by nobody's request.
+async fn write(platform: &Platform, failing: Failing, count: u64, peer: &Peer, act: Act) {
+    let owing = Owing {
+        failures: platform.failures.clone(),
+        owed: Some((failing, count, platform.clock.now())),
     };
-    if let Err(error) = outcome {
-        tracing::error!(%error, "an entry could not be written");
+    let stream = owing.stream();
+    let entry = match prepare(platform, stream, None, peer, act).await {
+        Ok(entry) => entry,
+        Err(error) => return unwritten(&error, count),
+    };
+    let record = Record {
+        stream,
+        entry,
+        decided_at: None,
+        once: None,
+    };
+    let store = platform.store.clone();
+    let written = tokio::spawn(async move {
+        match store.record(record).await {
+            Ok(_) => owing.settle(),
+            Err(error) => unwritten(&error.into(), count),
+        }
+    });
+    if written.await.is_err() {
+        tracing::error!(count, "writing of failed attempts ended; it is tried again");
+    }
+}
+
+fn unwritten(error: &Error, count: u64) {
+    tracing::error!(%error, count, "failed attempts could not be written; it is tried again");
+}
+
+/// What no entry tells of unless somebody says so.
+struct Owing {
+    failures: Failures,
+    owed: Option<(Failing, u64, Timestamp)>,
+}
+
+impl Owing {
+    /// An entry tells of it.
+    fn settle(mut self) {
+        self.owed = None;
+    }
+
+    fn stream(&self) -> Stream {
+        let owed = self.owed.as_ref();
+        owed.map_or(Stream::INSTANCE, |(failing, ..)| failing.stream)
+    }
+}
+
+impl Drop for Owing {
+    fn drop(&mut self) {
+        if let Some((failing, count, now)) = self.owed.take() {
+            self.failures.owe(failing, count, now);
+        }
     }
 }
 
@@ -208,7 +245,23 @@ async fn write(platform: &Platform, stream: Stream, peer: &Peer, act: Act) {
 /// process's own log says so.
 pub async fn record_own(platform: &Platform, act: Act) {
     let act = act.by(Principal::System, "job");
-    write(platform, Stream::INSTANCE, &Peer::job(), act).await;
+    let stream = Stream::INSTANCE;
+    let written = match prepare(platform, stream, None, &Peer::job(), act).await {
+        Ok(entry) => {
+            let record = Record {
+                stream,
+                entry,
+                decided_at: None,
+                once: None,
+            };
+            let recorded = platform.store.record(record).await;
+            recorded.map(|_| ()).map_err(Error::from)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = written {
+        tracing::error!(%error, "an entry could not be written");
+    }
 }
 
 /// Writes an entry about something a known caller may not do.

@@ -64,7 +64,7 @@ impl KeyView {
             algorithm: core.algorithm,
             purpose: core.purpose,
             state: if gone { KeyState::Retired } else { core.state },
-            verifier_key: verifier_key(stream, core),
+            verifier_key: verifier_key(stream, core).map(|key| key.to_string()),
             public_jwk: serde_json::from_str(&core.public).map_err(Error::internal)?,
             created_at: core.created_at,
             retires_at: core.retires_at,
@@ -72,17 +72,15 @@ impl KeyView {
     }
 }
 
-/// The text form of a log key (C2SP signed-note).
-fn verifier_key(stream: Stream, core: &SigningKeyCore) -> Option<String> {
+/// A log key as verifiers of signed notes know it (C2SP signed-note).
+pub(super) fn verifier_key(stream: Stream, core: &SigningKeyCore) -> Option<VerifierKey> {
     let jwk =
         (core.purpose == KeyPurpose::Log).then(|| Jwk::parse(core.public.as_bytes()).ok())??;
     let PublicKey::Ed25519 { x } = jwk.key else {
         return None;
     };
     let public = <[u8; 32]>::try_from(x.as_slice()).ok()?;
-    VerifierKey::new(&crate::checkpoint::origin(stream), public)
-        .ok()
-        .map(|key| key.to_string())
+    VerifierKey::new(&crate::checkpoint::origin(stream), public).ok()
 }
 
 impl Operation for ListKeys {

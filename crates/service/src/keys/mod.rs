@@ -2,7 +2,9 @@
 
 mod list;
 mod rotate;
+mod rotate_log;
 
 pub use list::ListKeys;
 pub use rotate::RotateKeys;
 pub(crate) use rotate::rotate_due_keys;
+pub use rotate_log::RotateLogKey;

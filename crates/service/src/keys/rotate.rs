@@ -147,7 +147,7 @@ impl Rotation {
 }
 
 /// Another rotation may have retired it a moment ago: keys do not move the authority a decision is made on.
-fn retire(
+pub(super) fn retire(
     tx: &mut Tx<'_>,
     stream: Stream,
     id: Id<SigningKeyId>,

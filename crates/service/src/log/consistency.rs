@@ -1,7 +1,7 @@
 //! Proving that the log of a later size continues the log of an earlier one, nothing changed or taken away
 //! (RFC 6962 section 2.1.2).
 
-use super::leaves;
+use super::tiles::{self, Tree};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Operation, Target},
@@ -11,7 +11,7 @@ use domain::Permission;
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::log::{Frontier, merkle::consistency_proof};
+use store::log::merkle::{tile::consistency_runs, verify_consistency};
 
 /// Proves that a later log continues an earlier one.
 pub struct ProveConsistency;
@@ -59,23 +59,27 @@ impl Operation for ProveConsistency {
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
+        let (platform, stream) = (&cx.platform, cx.stream()?);
         let (from, to) = match input.to {
             Some(to) => (input.from, to),
-            None => (input.from, leaves::size(cx).await?),
+            None => (input.from, Tree::size(platform, stream).await?),
         };
         let outside = || Error::invalid("from", format!("must be at most the later size, {to}"));
-        if from > to {
-            return Err(outside());
-        }
-        let hashes = leaves::first(cx, "to", to).await?;
-        let old = usize::try_from(from).map_err(Error::internal)?;
-        let root = |leaves: &[[u8; 32]]| hex(&leaves.iter().collect::<Frontier>().root());
-        let proof = consistency_proof(&hashes, old).ok_or_else(outside)?;
+        let runs = consistency_runs(from, to)
+            .filter(|_| from <= to)
+            .ok_or_else(outside)?;
+        let wanted: Vec<_> = runs.iter().copied().chain([(0, from)]).collect();
+        let make = |tree: &Tree| {
+            let (old, new, proof) = (tree.hash((0, from))?, tree.root(to)?, tree.hashes(&runs)?);
+            let holds = verify_consistency(from, &old, to, &new, &proof);
+            holds.then_some((old, new, proof))
+        };
+        let (old, new, proof) = tiles::with(platform, stream, ("to", to), &wanted, make).await?;
         Ok(Output {
             from,
             to,
-            from_root: root(hashes.get(..old).ok_or_else(outside)?),
-            to_root: root(&hashes),
+            from_root: hex(&old),
+            to_root: hex(&new),
             proof: proof.iter().map(|hash| hex(hash)).collect(),
         })
     }

@@ -1,6 +1,6 @@
 //! Proving that an entry is in the log of a size: the path from its leaf to the root (RFC 6962 section 2.1.1).
 
-use super::leaves;
+use super::tiles::{self, Tree};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Operation, Target},
@@ -10,7 +10,10 @@ use domain::Permission;
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::log::{Frontier, merkle::inclusion_proof};
+use store::{
+    Reader,
+    log::merkle::{tile::inclusion_runs, verify_inclusion},
+};
 
 /// Proves that an entry is in the log.
 pub struct ProveInclusion;
@@ -60,27 +63,31 @@ impl Operation for ProveInclusion {
     }
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
+        let (platform, stream) = (&cx.platform, cx.stream()?);
         let size = match input.size {
             Some(size) => size,
-            None => leaves::size(cx).await?,
+            None => Tree::size(platform, stream).await?,
         };
         let outside =
             || Error::invalid("sequence", format!("must be within 1 and the size, {size}"));
-        let leaf_index = input
-            .sequence
-            .checked_sub(1)
-            .filter(|index| *index < size)
-            .ok_or_else(outside)?;
-        let hashes = leaves::first(cx, "size", size).await?;
-        let index = usize::try_from(leaf_index).map_err(Error::internal)?;
-        let entry = hashes.get(index).ok_or_else(outside)?;
-        let proof = inclusion_proof(&hashes, index).ok_or_else(outside)?;
+        let index = input.sequence.checked_sub(1).ok_or_else(outside)?;
+        let runs = inclusion_runs(index, size).ok_or_else(outside)?;
+        let read = move |reader: &mut Reader<'_>| reader.entry_hashes(stream, index, 1);
+        let entry = platform.store.read(stream, read).await?.pop();
+        let make = |tree: &Tree| {
+            let (entry, root) = (entry?, tree.root(size)?);
+            let proof = tree.hashes(&runs)?;
+            let holds = verify_inclusion(&entry, index, size, &proof, &root);
+            holds.then_some((entry, root, proof))
+        };
+        let (entry, root, proof) =
+            tiles::with(platform, stream, ("size", size), &runs, make).await?;
         Ok(Output {
             sequence: input.sequence,
-            leaf_index,
+            leaf_index: index,
             size,
-            hash: hex(entry),
-            root: hex(&hashes.iter().collect::<Frontier>().root()),
+            hash: hex(&entry),
+            root: hex(&root),
             proof: proof.iter().map(|hash| hex(hash)).collect(),
         })
     }

@@ -4,11 +4,16 @@
 mod checkpoint;
 mod consistency;
 mod events;
+mod export;
 mod inclusion;
-mod leaves;
 mod open;
+mod tile;
+mod tiles;
 
 pub use checkpoint::ReadCheckpoint;
 pub use consistency::ProveConsistency;
 pub use events::ListEvents;
+pub use export::{Export, ExportEvents};
 pub use inclusion::ProveInclusion;
+pub use tile::ReadTile;
+pub use tiles::run as make_tiles;

@@ -4,6 +4,9 @@
 mod proof;
 #[cfg(test)]
 mod tests;
+pub mod tile;
+#[cfg(test)]
+mod tile_tests;
 
 use super::chain::{joined, sha256};
 pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};

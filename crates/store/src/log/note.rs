@@ -58,6 +58,11 @@ impl Note {
         self.text.lines().next().unwrap_or_default()
     }
 
+    /// Whether this is its text.
+    pub fn is_of(&self, text: &str) -> bool {
+        self.text == text
+    }
+
     /// The size on the second line, which nobody vouches for until the note was opened.
     pub fn claimed_size(&self) -> Option<u64> {
         self.text.lines().nth(1)?.parse().ok()
@@ -127,10 +132,33 @@ pub fn sign_instance(checkpoint: &InstanceCheckpoint, name: &str, key: &Ed25519K
     sign_text(&checkpoint.to_text(), name, key)
 }
 
-fn sign_text(text: &str, name: &str, key: &Ed25519KeyPair) -> String {
+/// Signs a text that ends in a newline and has `name` as its first line.
+pub fn sign_text(text: &str, name: &str, key: &Ed25519KeyPair) -> String {
     let mut signed = key::id(name, key.public_key().as_ref()).to_vec();
     signed.extend(key.sign(text.as_bytes()).as_ref());
     format!("{text}\n{MARK}{name} {}\n", STANDARD.encode(signed))
+}
+
+/// What the old key of a log signs when it hands over to a new one. Its second line is no size, so that nobody
+/// takes it for a checkpoint.
+pub fn handover(stream: domain::Stream, new: &VerifierKey) -> String {
+    format!("{}\nlog-key {new}\n", origin(stream))
+}
+
+/// The key that a log is handed over to, if `old` signed it and it is for the same log.
+///
+/// # Errors
+/// When the old key did not sign it, or it says anything else.
+pub fn verify_handover(note: &Note, old: &VerifierKey) -> Result<VerifierKey, NoteError> {
+    let text = note.open(old)?;
+    let key = text
+        .lines()
+        .nth(1)
+        .and_then(|line| line.strip_prefix("log-key "));
+    let key: VerifierKey = key.ok_or(NoteError::Form)?.parse()?;
+    let stream = stream_of(old.name()).filter(|_| key.name() == old.name());
+    let spelled = stream.is_some_and(|stream| handover(stream, &key) == text);
+    spelled.then_some(key).ok_or(NoteError::Form)
 }
 
 /// The checkpoint of one stream, if `key` signed it.

@@ -57,6 +57,8 @@ pub struct Verifier {
     holes: BTreeMap<u64, u64>,
     revisions: Vec<(u64, u64)>,
     entries: u64,
+    /// The notes in which the log's key handed over, by entry.
+    handovers: Vec<(u64, Box<str>)>,
     findings: Findings,
     look: Look,
 }
@@ -80,6 +82,7 @@ impl Verifier {
             holes: (!whole).then_some((1, first - 1)).into_iter().collect(),
             revisions: Vec::new(),
             entries: 0,
+            handovers: Vec::new(),
             findings: Findings::new(stream),
             look: Look::new(options.deep),
         }
@@ -139,6 +142,9 @@ impl Verifier {
             self.before.push(self.hash(row, &before));
         }
         self.admit(row, self.next);
+        if let Some(note) = row.handover.clone().filter(|_| broken.is_none()) {
+            self.handovers.push((self.next, note));
+        }
         if let Some(shown) = &row.shown {
             self.order(row);
             self.deep(row, shown, broken.is_none());

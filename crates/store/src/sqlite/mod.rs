@@ -42,6 +42,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         beside: 1,
     },
     Migration {
+        number: 5,
+        name: "tiles",
+        sql: include_str!("../../migrations/sqlite/0005_tiles.sql"),
+        beside: 2,
+    },
+    Migration {
         number: 7,
         name: "no_token_index",
         sql: include_str!("../../migrations/sqlite/0007_no_token_index.sql"),

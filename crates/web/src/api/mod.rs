@@ -3,6 +3,7 @@
 
 mod headers;
 mod input;
+mod log;
 mod route;
 
 pub(crate) use route::parameters;
@@ -43,11 +44,12 @@ pub(crate) fn routes(door: &Door) -> Router<Arc<Door>> {
         *methods = std::mem::take(methods).merge(serve(route));
     }
     let routed = Router::new().route("/api/v1/openapi.json", document);
-    shapes
+    let routed = shapes
         .into_values()
         .fold(routed, |router, (path, methods)| {
             router.route(&path, methods)
-        })
+        });
+    routed.merge(log::routes())
 }
 
 const fn filter(method: Method) -> MethodFilter {
@@ -68,8 +70,11 @@ fn serve(route: Arc<Route>) -> MethodRouter<Arc<Door>> {
             let route = route.clone();
             async move {
                 let arrival = Arrival::take(&mut request);
-                let outcome = admitted(&door, &route, &arrival, &params, request).await;
-                outcome.unwrap_or_else(|error| answer::problem(&error, &arrival.peer.request_id))
+                let placed = route.placed(params.iter().map(|(_, value)| value));
+                match admitted(&door, &route, &arrival, &placed, request).await {
+                    Ok((stream, answer)) => written(&door, &route, stream, answer),
+                    Err(error) => answer::problem(&error, &arrival.peer.request_id),
+                }
             }
         },
     )
@@ -80,12 +85,11 @@ async fn admitted(
     door: &Door,
     route: &Route,
     arrival: &Arrival,
-    params: &RawPathParams,
+    placed: &Placed<'_>,
     request: Request,
-) -> Result<Response> {
-    let placed = route.placed(params.iter().map(|(_, value)| value));
+) -> Result<(Option<Stream>, Answer)> {
     let ticket = turn::admit(door, route.meta.class, placed.org)?;
-    let outcome = call(door, route, arrival, &placed, &ticket, request).await;
+    let outcome = call(door, route, arrival, placed, &ticket, request).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }
 
@@ -97,7 +101,7 @@ async fn call(
     placed: &Placed<'_>,
     ticket: &Ticket,
     request: Request,
-) -> Result<Response> {
+) -> Result<(Option<Stream>, Answer)> {
     let (parts, sent) = request.into_parts();
     let cx = context(door, route, arrival, &parts.headers, placed.org).await?;
     let stream = cx.stream().ok();
@@ -109,7 +113,7 @@ async fn call(
     let _place = ticket.enter().await?;
     let input = input::collect(route, placed, parts.uri.query(), sent)?;
     let answer = route.operation.call(cx, Value::Object(input)).await?;
-    Ok(written(door, route, stream, answer))
+    Ok((stream, answer))
 }
 
 async fn context(

@@ -158,7 +158,8 @@ impl Stage {
 
     async fn of_settings(&self, label: &str) -> Value {
         match label {
-            "settings.read" | "kill_switches.list" | "keys.list" | "keys.rotate" => json!({}),
+            "settings.read" | "kill_switches.list" | "keys.list" | "keys.rotate"
+            | "keys.rotate_log" => json!({}),
             "settings.update" => json!({ "agents": {} }),
             "settings.update (for less trust)" => {
                 self.owner
@@ -179,7 +180,8 @@ impl Stage {
             }
             "kill_switches.set_instance" => json!({ "on": true, "reason": "a test" }),
             "kill_switches.set_instance (lifted)" => json!({ "on": false, "reason": "a test" }),
-            "audit.events" | "audit.checkpoint" => json!({}),
+            "audit.events" | "audit.checkpoint" | "audit.export" => json!({}),
+            "audit.tile" => json!({ "tile": "0/000.p/1" }),
             "audit.proof_inclusion" => json!({ "sequence": 1 }),
             "audit.proof_consistency" => json!({ "from": 1 }),
             other => missing(other),

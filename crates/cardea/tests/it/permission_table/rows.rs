@@ -75,10 +75,13 @@ pub const ROWS: &[&str] = &[
     "kill_switches.set_instance (lifted)",
     "keys.list",
     "keys.rotate",
+    "keys.rotate_log",
     "audit.events",
     "audit.checkpoint",
     "audit.proof_inclusion",
     "audit.proof_consistency",
+    "audit.tile",
+    "audit.export",
 ];
 
 /// What is sent to a route that is no operation.
@@ -138,6 +141,9 @@ pub const DOORS: &[DoorRow] = &[
     get("/.well-known/oauth-protected-resource/o/{org}/mcp"),
     get("/o/{org}/jwks.json"),
     get("/api/v1/openapi.json"),
+    get("/api/v1/orgs/{org}/log/checkpoint"),
+    get("/api/v1/orgs/{org}/log/tile/0/000.p/1"),
+    get("/api/v1/orgs/{org}/log/export"),
     get("/health/live"),
     get("/health/ready"),
     get("/health/startup"),

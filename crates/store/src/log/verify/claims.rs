@@ -35,6 +35,16 @@ pub struct Claims {
     keys: Vec<VerifierKey>,
     claims: HashMap<[u8; 16], Vec<Claim>>,
     findings: Vec<Finding>,
+    unopened: Vec<Unopened>,
+}
+
+/// A note that none of the keys of its name signed. A later key may have: the entries tell.
+#[derive(Clone, Debug)]
+struct Unopened {
+    note: String,
+    kept: Kept,
+    row: Option<(u64, Timestamp)>,
+    finding: Finding,
 }
 
 impl Claims {
@@ -48,7 +58,7 @@ impl Claims {
 
     /// Opens a note that a row keeps; the row's own size and time must be the note's.
     pub fn add_row(&mut self, note: &str, kept: Kept, size: u64, time: Timestamp) {
-        let Some(opened) = self.believe(note, kept) else {
+        let Some(opened) = self.believe(note, kept, Some((size, time))) else {
             return;
         };
         if (opened.size, opened.time) != (size, time) {
@@ -64,12 +74,47 @@ impl Claims {
 
     /// Opens a note and takes what it claims; what is wrong with it becomes a finding.
     pub fn add(&mut self, note: &str, kept: Kept) {
-        self.believe(note, kept);
+        self.believe(note, kept, None);
     }
 
-    /// The same; gives the checkpoint.
-    fn believe(&mut self, note: &str, kept: Kept) -> Option<Checkpoint> {
-        let read = note::parse(note);
+    /// What is wrong with a signed statement that should say this.
+    pub(super) fn stated(&self, note: &str, stream: Stream, wanted: &str) -> Option<Fault> {
+        let name = note::origin(stream);
+        let why = |why: String| Some(Fault::BadManifest { why });
+        let note = match note::parse(note) {
+            Ok(note) => note,
+            Err(error) => return why(error.to_string()),
+        };
+        if !note.is_of(wanted) {
+            return why("it is not about these lines; the file was changed".into());
+        }
+        let mut named = self.keys.iter().filter(|key| key.name() == name).peekable();
+        if named.peek().is_none() {
+            return Some(Fault::MissingKey { name });
+        }
+        let signed = named.any(|key| note.open(key).is_ok());
+        if signed {
+            None
+        } else {
+            why(NoteError::OtherKey.to_string())
+        }
+    }
+
+    /// Whose log a note is about, if one of the keys at hand signed it.
+    pub(super) fn signer(&self, note: &str) -> Option<Stream> {
+        let note = note::parse(note).ok()?;
+        let signed = self.keys.iter().any(|key| note.open(key).is_ok());
+        stream_of(note.claimed_origin()).filter(|_| signed)
+    }
+
+    /// Opens a note, takes what it claims and gives the checkpoint.
+    fn believe(
+        &mut self,
+        text: &str,
+        kept: Kept,
+        row: Option<(u64, Timestamp)>,
+    ) -> Option<Checkpoint> {
+        let read = note::parse(text);
         let named = read
             .as_ref()
             .ok()
@@ -81,18 +126,54 @@ impl Claims {
         };
         let size = read.as_ref().ok().and_then(Note::claimed_size);
         let opened = read
-            .map_err(|error| bad(size, error))
+            .map_err(|error| (bad(size, error), error))
             .and_then(|note| self.open(&note, stream, size));
         match opened {
             Ok(all) => {
                 self.take(&all, kept == Kept::Anchor);
                 Some(all.instance)
             }
-            Err(fault) => {
+            Err((fault, NoteError::OtherKey)) => {
+                let (note, finding) = (text.to_owned(), Finding { stream, fault });
+                self.unopened.push(Unopened {
+                    note,
+                    kept,
+                    row,
+                    finding,
+                });
+                None
+            }
+            Err((fault, _)) => {
                 self.findings.push(Finding { stream, fault });
                 None
             }
         }
+    }
+
+    /// The keys of a log.
+    pub(super) fn keys_of(&self, stream: Stream) -> Vec<VerifierKey> {
+        let name = note::origin(stream);
+        let keys = self.keys.iter().filter(|key| key.name() == name);
+        keys.cloned().collect()
+    }
+
+    /// The notes about a stream that could not be opened, opened with these keys.
+    pub(super) fn opened_again(&self, stream: Stream, keys: &[VerifierKey]) -> Self {
+        let mut again = Self::new(keys);
+        let own = self.unopened.iter();
+        for unopened in own.filter(|unopened| unopened.finding.stream == stream) {
+            match unopened.row {
+                Some((size, time)) => again.add_row(&unopened.note, unopened.kept, size, time),
+                None => again.add(&unopened.note, unopened.kept),
+            }
+        }
+        again
+    }
+
+    /// What is wrong with the notes about a stream that no key opened.
+    pub(super) fn unopened(&self, stream: [u8; 16]) -> impl Iterator<Item = &Finding> {
+        let all = self.unopened.iter().map(|unopened| &unopened.finding);
+        all.filter(move |finding| finding.stream.bytes() == stream)
     }
 
     fn open(
@@ -100,15 +181,15 @@ impl Claims {
         note: &Note,
         stream: Stream,
         size: Option<u64>,
-    ) -> Result<InstanceCheckpoint, Fault> {
+    ) -> Result<InstanceCheckpoint, (Fault, NoteError)> {
         let name = note::origin(stream);
         if note.claimed_origin() != name {
             let why = "it is another stream's".into();
-            return Err(Fault::BadCheckpoint { size, why });
+            return Err((Fault::BadCheckpoint { size, why }, NoteError::Checkpoint));
         }
         let mut named = self.keys.iter().filter(|key| key.name() == name).peekable();
         if named.peek().is_none() {
-            return Err(Fault::MissingKey { name });
+            return Err((Fault::MissingKey { name }, NoteError::Key));
         }
         let mut refused = NoteError::OtherKey;
         for key in named {
@@ -118,7 +199,7 @@ impl Claims {
                 Err(error) => refused = error,
             }
         }
-        Err(bad(size, refused))
+        Err((bad(size, refused), refused))
     }
 
     fn take(&mut self, all: &InstanceCheckpoint, anchor: bool) {
@@ -164,7 +245,9 @@ impl Claims {
     /// without any rows is gone altogether.
     pub fn streams(&self) -> impl Iterator<Item = Stream> + '_ {
         let claimed = self.claims.keys().copied().map(Stream::from_bytes);
-        claimed.chain(self.findings.iter().map(|finding| finding.stream))
+        let unopened = self.unopened.iter().map(|unopened| &unopened.finding);
+        let told = self.findings.iter().chain(unopened);
+        claimed.chain(told.map(|finding| finding.stream))
     }
 }
 

@@ -2,7 +2,10 @@
 //! written again byte for byte; what else it says is not judged.
 
 use super::{Row, digest, plain::Plain, row::RowRef};
-use domain::{Entry, Lineage, entry::Projection};
+use domain::{
+    Entry, Lineage,
+    entry::{After, LOG_KEY_ROTATED, Projection},
+};
 use kernel::Timestamp;
 use std::thread;
 
@@ -20,6 +23,8 @@ pub struct Seen {
     pub(super) hash: [u8; 32],
     pub(super) digest: [u8; 32],
     pub(super) shown: Option<Shown>,
+    /// The note in which the log's key hands over to another; empty when an entry that should hold one does not.
+    pub(super) handover: Option<Box<str>>,
 }
 
 impl Seen {
@@ -59,6 +64,7 @@ impl Look {
             hash: row.hash,
             digest: digest(row.body),
             shown: self.deep.then(|| self.shown(row)),
+            handover: (row.kind == LOG_KEY_ROTATED).then(|| handover(row.body)),
         }
     }
 
@@ -69,6 +75,15 @@ impl Look {
             None => differing(row, &mut self.buffer),
         }
     }
+}
+
+fn handover(body: &[u8]) -> Box<str> {
+    let entry = serde_json::from_slice::<Entry>(body).ok();
+    let entry = entry.filter(|entry| entry.kind == LOG_KEY_ROTATED);
+    let after = entry.and_then(|entry| entry.action.details.after);
+    let after = after.as_ref().map(After::to_value).unwrap_or_default();
+    let note = after.get("statement").and_then(|note| note.as_str());
+    note.unwrap_or_default().into()
 }
 
 /// Looks at many rows on as many threads as there are processors: reading bodies is most of the work.

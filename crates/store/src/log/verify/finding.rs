@@ -75,6 +75,18 @@ pub enum Fault {
         /// Why.
         why: String,
     },
+    /// A line of an export is not what belongs there.
+    BadExport {
+        /// Which, from 1.
+        line: u64,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// The signed manifest of an export is not about it.
+    BadManifest {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The feed of changes does not agree with the entries.
     Feed {
         /// The entry at which they part.
@@ -155,6 +167,10 @@ impl fmt::Display for Finding {
                 Some(size) => write!(f, "checkpoint of {of} at {size} entries: {why}"),
                 None => write!(f, "checkpoint of {of}: {why}"),
             },
+            Fault::BadExport { line, expected } => {
+                write!(f, "line {line} of the export of {of}: not {expected}")
+            }
+            Fault::BadManifest { why } => write!(f, "manifest of the export of {of}: {why}"),
             Fault::MissingKey { name } => write!(f, "{of}: give the key of `{name}`"),
             Fault::HeadMismatch { what } => write!(f, "head of {of}: {what}"),
             Fault::Unreadable { seq, why } => write!(f, "entry {seq} of {of}: not an entry: {why}"),

@@ -2,7 +2,7 @@
 //! report. A signature that covers more than was found is what gives a shortened log away.
 
 use super::{Claims, Fault, Report, Verifier, claims::Claim, finding::range, revisions};
-use crate::log::{FIRST_PREVIOUS, Frontier};
+use crate::log::{FIRST_PREVIOUS, Frontier, note};
 use domain::Stream;
 
 /// The row that says where a stream stands.
@@ -34,12 +34,19 @@ pub struct Against<'a> {
 impl Verifier {
     /// Holds what was read against head, signatures and feed.
     pub fn finish(mut self, against: Against<'_>) -> Report {
-        let claims = against.claims.of(self.stream);
+        let later = self.handed_over(against.claims);
+        let mut claims = against.claims.of(self.stream);
+        claims.extend(later.of(self.stream));
+        claims.sort_by_key(|claim| claim.size);
         let found = self.next - 1;
         let last = self.last(against.head.as_ref(), &claims);
         self.settle(Some(last).filter(|_| found > 0));
         self.told_holes(found);
-        for finding in against.claims.findings(self.stream) {
+        let known = against.claims.findings(self.stream);
+        for finding in known
+            .chain(later.findings(self.stream))
+            .chain(later.unopened(self.stream))
+        {
             self.findings.push(finding.fault.clone());
         }
         let tree = self.tree(&claims);
@@ -65,6 +72,30 @@ impl Verifier {
             findings,
             further,
         }
+    }
+
+    /// What the notes claim that no key at hand opened, now that the entries have told of later keys.
+    fn handed_over(&mut self, claims: &Claims) -> Claims {
+        let stream = Stream::from_bytes(self.stream);
+        let mut keys = claims.keys_of(stream);
+        let pinned = !keys.is_empty();
+        for (seq, note) in std::mem::take(&mut self.handovers) {
+            let note = note::parse(&note).ok();
+            let mut known = keys.iter().filter(|_| note.is_some());
+            let next = known.find_map(|key| note::verify_handover(note.as_ref()?, key).ok());
+            match next {
+                Some(key) => keys.push(key),
+                None if pinned => {
+                    let what = "the log's key before it did not sign the one that it names";
+                    self.findings.changed(seq, what);
+                }
+                None => {
+                    let name = note::origin(stream);
+                    self.findings.push(Fault::MissingKey { name });
+                }
+            }
+        }
+        claims.opened_again(stream, &keys)
     }
 
     /// The hash of the last entry: of those it may be, the one that somebody else knows.

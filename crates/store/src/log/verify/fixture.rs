@@ -124,6 +124,10 @@ pub(crate) fn row(
 }
 
 pub(crate) fn note(size: u64, root: [u8; 32], chain: [u8; 32]) -> String {
+    note_by(&pair(), size, root, chain)
+}
+
+pub(crate) fn note_by(pair: &Ed25519KeyPair, size: u64, root: [u8; 32], chain: [u8; 32]) -> String {
     let origin = origin(Stream::from_bytes(STREAM));
     let time = Timestamp::from_seconds(size as i64);
     let checkpoint = Checkpoint {
@@ -134,7 +138,7 @@ pub(crate) fn note(size: u64, root: [u8; 32], chain: [u8; 32]) -> String {
         time,
         epoch: 0,
     };
-    sign(&checkpoint, &origin, &pair())
+    sign(&checkpoint, &origin, pair)
 }
 
 /// `count` entries, signed at about every fortieth and near the end.

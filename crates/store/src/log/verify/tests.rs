@@ -1,5 +1,6 @@
 //! Every change to a log is found and located; a log as it was written is not complained of.
 
+mod handover;
 mod held;
 
 use super::fixture::{Log, STREAM, entry, log, row};

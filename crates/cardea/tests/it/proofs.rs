@@ -1,0 +1,199 @@
+//! The log given away: proofs and tiles that an independent tree bears out, however large the log, tiles that
+//! somebody spoiled, and exports that verify by themselves.
+
+use crate::{
+    program::run,
+    world::{Api, text},
+};
+use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use domain::{Entry, Stream};
+use kernel::{Clock, Entropy, Id, ambient};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::fs;
+use store::{Prepared, Reader, Record};
+use testkit::sqlite::Intruder;
+
+/// Two full tiles of leaves and a rest.
+const MANY: usize = 600;
+
+/// Appends so many entries that each look like the log's last.
+async fn grow(world: &crate::world::World, stream: Stream, count: usize) {
+    let store = &world.server.platform().store;
+    let read = move |reader: &mut Reader<'_>| reader.event_rows(stream, 0, 1);
+    let row = store.read(stream, read).await.unwrap().remove(0);
+    let model: Entry = serde_json::from_slice(&row.body).unwrap();
+    let (clock, entropy) = (ambient::SystemClock, ambient::SystemEntropy);
+    for _ in 0..count {
+        let entry = Entry {
+            event_id: Id::generate(&clock as &dyn Clock, &entropy as &dyn Entropy),
+            timestamp: clock.now(),
+            ..model.clone()
+        };
+        let record = Record {
+            stream,
+            entry: Prepared::new(&entry).unwrap(),
+            decided_at: None,
+            once: None,
+        };
+        store.record(record).await.unwrap();
+    }
+}
+
+async fn hashes(world: &crate::world::World, stream: Stream) -> Vec<[u8; 32]> {
+    let read = move |reader: &mut Reader<'_>| reader.entry_hashes(stream, 0, 100_000);
+    world
+        .server
+        .platform()
+        .store
+        .read(stream, read)
+        .await
+        .unwrap()
+}
+
+fn bytes(hexes: &Value) -> Vec<u8> {
+    let hexes = hexes.as_array().unwrap().iter();
+    hexes.flat_map(|hex| unhex(hex.as_str().unwrap())).collect()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let pairs = (0..hex.len()).step_by(2);
+    pairs
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+async fn agrees(api: &Api, entries: &[[u8; 32]], size: usize) {
+    let mut oracle = MemoryBackedTree::<Sha256, [u8; 32]>::new();
+    entries[..size].iter().for_each(|entry| oracle.push(*entry));
+    for at in [0, 255, 256, size - 1].into_iter().filter(|at| *at < size) {
+        let path = format!("/audit/proof/inclusion?sequence={}&size={size}", at + 1);
+        let told = api.get(&path).await.ok();
+        assert_eq!(
+            unhex(&text(&told, "root")),
+            oracle.root().as_bytes().to_vec()
+        );
+        assert_eq!(unhex(&text(&told, "hash")), entries[at]);
+        assert_eq!(bytes(&told["proof"]), oracle.prove_inclusion(at).as_bytes());
+    }
+    for old in [1, 256, size - 1] {
+        let path = format!("/audit/proof/consistency?from={old}&to={size}");
+        let told = api.get(&path).await.ok();
+        let theirs = oracle.prove_consistency(size - old);
+        assert_eq!(bytes(&told["proof"]), theirs.as_bytes(), "{old} to {size}");
+    }
+}
+
+on_both_engines! {
+    aud_3_proofs_and_tiles_are_those_of_another_tree, world => {
+        let stream = Stream::org(world.org.parse().unwrap());
+        grow(&world, stream, MANY).await;
+        let api = &world.owner.api;
+        let entries = hashes(&world, stream).await;
+        for size in [2, 256, 257, 512, 600] {
+            agrees(api, &entries, size).await;
+        }
+        assert_eq!(api.get("/audit/proof/inclusion?sequence=7&size=999999").await.refused(400), "invalid_input");
+
+        let tile = async |path: &str| api.get(&format!("/log/tile/{path}")).await;
+        let full = tile("0/001").await;
+        assert_eq!(full.response.header("content-type"), Some("application/octet-stream"));
+        let leaves: Vec<u8> = entries[256..512].iter().flat_map(store::log::merkle::leaf_hash).collect();
+        assert_eq!(full.response.body, leaves);
+        assert_eq!(tile("1/000.p/2").await.response.body.len(), 64);
+        let own = tile("entries/000.p/3").await.response.body;
+        assert_eq!((own.len(), &own[..2], &own[2..34]), (102, &[0, 32][..], &entries[0][..]));
+        for missing in ["1/000", "0/009", "0/002", "0/1"] {
+            assert!([400, 404].contains(&tile(missing).await.status), "{missing}");
+        }
+        let note = api.get("/log/checkpoint").await.response;
+        assert!(note.text().starts_with(&format!("cardea/{}\n", world.org)), "{}", note.text());
+        let nobody = api.with(kernel::SecretString::from("cdt_none".to_owned()));
+        assert_eq!(nobody.get("/log/tile/0/001").await.status, 401);
+
+        // Whoever spoils the tiles spoils no proof.
+        if world.engine == Engine::Sqlite {
+            let file = world.folder.path().join("cardea.db");
+            Intruder::beside(&file).batch("UPDATE log_tile SET hashes = zeroblob(length(hashes))");
+        }
+        agrees(api, &entries, 520).await;
+        assert_eq!(tile("0/001").await.response.body, leaves);
+    }
+}
+
+on_both_engines! {
+    aud_3_an_export_verifies_by_itself, world => {
+        let stream = Stream::org(world.org.parse().unwrap());
+        grow(&world, stream, MANY).await;
+        let api = &world.owner.api;
+        let keys = api.get("/keys").await.ok();
+        let key = keys["items"].as_array().unwrap().iter().find_map(|key| key["verifier_key"].as_str()).unwrap();
+        let file = world.folder.path().join("given.jsonl");
+        let path = file.to_str().unwrap();
+        let verify = |more: &[&str]| {
+            let own = ["audit", "verify", "--deep", "--file", path, "--key", key];
+            run(&[&own[..], more].concat())
+        };
+        let whole = api.get("/log/export").await;
+        assert_eq!(whole.status, 200);
+        fs::write(&file, &whole.response.body).unwrap();
+        assert!(verify(&[]).with(0).out.contains("whole; 0 entries after the last checkpoints"));
+        let told = api.get("/audit/events?type=audit.exported").await.ok();
+        assert_eq!(told["items"].as_array().unwrap().len(), 1, "recorded before it left");
+
+        let mut changed = whole.response.body.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        fs::write(&file, changed).unwrap();
+        verify(&[]).with(1);
+        fs::write(&file, &whole.response.body[..middle]).unwrap();
+        verify(&[]).with(1);
+        let part = api.get("/log/export?from=100&to=120").await.response.body;
+        fs::write(&file, part).unwrap();
+        verify(&[]).with(3);
+        assert_eq!(api.get("/log/export?from=9&to=8").await.status, 400);
+
+        fs::remove_file(&file).unwrap();
+        let token = world.folder.path().join("token");
+        fs::write(&token, kernel::ExposeSecret::expose_secret(&api.token)).unwrap();
+        let token = token.to_str().unwrap();
+        let export = ["audit", "export", "--file", path, "--org", "acme", "--server", &world.url, "--token-file", token];
+        run(&export).with(0);
+        verify(&[]).with(0);
+        run(&export).with(2);
+    }
+}
+
+on_both_engines! {
+    aud_8_the_logs_key_hands_over_to_the_next, world => {
+        let api = &world.owner.api;
+        let log_keys = async || {
+            let keys = api.get("/keys").await.ok();
+            let keys = keys["items"].as_array().unwrap().iter();
+            keys.filter(|key| key["purpose"] == "log").cloned().collect::<Vec<_>>()
+        };
+        let first = text(&log_keys().await[0], "verifier_key");
+        let file = world.folder.path().join("rotated.jsonl");
+        let verify = |key: &str| run(&["audit", "verify", "--deep", "--file", file.to_str().unwrap(), "--key", key]);
+        for round in 1..3 {
+            let made = api.post("/keys/rotate-log", json!({})).await.ok();
+            let listed = log_keys().await;
+            assert_eq!(listed.len(), round + 1);
+            let active: Vec<_> = listed.iter().filter(|key| key["state"] == "active").collect();
+            assert_eq!((active.len(), &active[0]["id"]), (1, &made["key"]["id"]));
+            let note = text(&api.get("/audit/checkpoint").await.ok(), "checkpoint");
+            assert_ne!(note.lines().last(), text(&made, "checkpoint").lines().last());
+            fs::write(&file, api.get("/log/export").await.response.body).unwrap();
+            verify(&first).with(0);
+        }
+        let last = text(log_keys().await.iter().find(|key| key["state"] == "active").unwrap(), "verifier_key");
+        assert_ne!(last, first);
+        // A key that nobody was handed the log by.
+        let stranger = store::log::VerifierKey::new(&format!("cardea/{}", world.org), [7; 32]).unwrap();
+        verify(&stranger.to_string()).with(1);
+        let jwks = world.get("/o/acme/jwks.json").await.ok().to_string();
+        for key in log_keys().await {
+            assert!(!jwks.contains(&text(&key["public_jwk"], "x")), "a log's key is not published");
+        }
+    }
+}
