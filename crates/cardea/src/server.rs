@@ -128,6 +128,9 @@ pub struct Server {
     scheme: &'static str,
     instance: Instance,
     tasks: JoinSet<()>,
+    witnesses: Arc<Witnesses>,
+    /// The witnesses' own: they outlast the others, which sign for them.
+    _witnessing: JoinSet<()>,
     listener: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     control: Option<Control>,
@@ -163,7 +166,8 @@ impl Server {
             .await
             .map_err(OpenError::from)?;
         let mut tasks = JoinSet::new();
-        let started = Witnesses::start(&options.witness, &platform.clock, &mut tasks);
+        let mut witnessing = JoinSet::new();
+        let started = Witnesses::start(&options.witness, &platform.clock, &mut witnessing);
         let failed = |error: egress::Error| StartError::Witness(error.to_string());
         let witnesses = Arc::new(started.map_err(failed)?);
         let door = door(&platform, options.trusted_proxies, metrics, &witnesses);
@@ -190,7 +194,7 @@ impl Server {
                 None
             }
         };
-        background(&mut tasks, &platform, &instance.data, witnesses);
+        background(&mut tasks, &platform, &instance.data, witnesses.clone());
         if let Some(certificate) = certificate {
             tasks.spawn(certificate.follow(platform.clone()));
         }
@@ -199,6 +203,8 @@ impl Server {
             scheme,
             instance,
             tasks,
+            witnesses,
+            _witnessing: witnessing,
             listener,
             stop,
             control,
@@ -252,7 +258,9 @@ impl Server {
         self.tasks.shutdown().await;
         let platform = &self.instance.platform;
         flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
-        self.instance.sign().await;
+        if let Some(note) = self.instance.sign().await {
+            self.witnesses.finish(&note).await;
+        }
         platform.node.leave().await;
         for name in [data::CONTROL_SOCKET, data::SETUP_FILE] {
             // The next start makes them anew; one that stays here opens nothing.

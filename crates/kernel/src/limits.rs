@@ -170,6 +170,8 @@ limits! {
     CONNECTIONS_PER_SOURCE: usize = 1_024, "connections";
     /// Room beside an embedded database that is kept for what takes authority away when its disk is full.
     DISK_RESERVE_BYTES: usize = 32 * 1024 * 1024, "bytes";
+    /// Checkpoints that wait for a witness; one that is further behind is next given a checkpoint over every log.
+    WITNESS_BEHIND_BYTES: usize = 16 * 1024 * 1024, "bytes";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

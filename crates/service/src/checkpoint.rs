@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use store::{
-    Query, Root,
+    Query, Reader, Root, StoreError,
     log::note::{Checkpoint, Head as NoteHead, InstanceCheckpoint, sign, sign_instance},
 };
 
@@ -29,27 +29,35 @@ pub fn origin(stream: Stream) -> String {
     format!("cardea/{stream}")
 }
 
-/// The key that signs a stream's checkpoints. Read where it is stored: an organization is not loaded to sign its log.
+/// The key that signs a stream's checkpoints. Read where it is stored: an organization is not loaded to sign its log,
+/// and in the snapshot of what it signs, because a key that handed over signs nothing from there on.
+fn key_of(
+    reader: &mut Reader<'_>,
+    stream: Stream,
+) -> std::result::Result<Option<SigningKeyCore>, StoreError> {
+    let all = Query {
+        limit: usize::MAX,
+        ..Query::default()
+    };
+    let keys = reader.list::<SigningKey>(stream, &all)?.into_iter();
+    let signs =
+        |key: &SigningKeyCore| key.purpose == KeyPurpose::Log && key.state == KeyState::Active;
+    let keys = keys.map(|row| row.value.core).filter(signs);
+    Ok(keys.max_by_key(|key| key.id))
+}
+
+fn no_key() -> Error {
+    let detail = "this log has no key that signs checkpoints; rotate its keys";
+    Error::new(Code::InvalidState, detail)
+}
+
+/// The key that signs a stream's checkpoints now.
 ///
 /// # Errors
 /// When the database does not answer or the log has no key.
 pub(crate) async fn log_key(platform: &Platform, stream: Stream) -> Result<SigningKeyCore> {
-    let read = platform.store.read(stream, move |reader| {
-        let all = Query {
-            limit: usize::MAX,
-            ..Query::default()
-        };
-        reader.list::<SigningKey>(stream, &all)
-    });
-    let keys = read.await?.into_iter().map(|row| row.value.core);
-    let signs =
-        |key: &SigningKeyCore| key.purpose == KeyPurpose::Log && key.state == KeyState::Active;
-    keys.filter(signs).max_by_key(|key| key.id).ok_or_else(|| {
-        Error::new(
-            Code::InvalidState,
-            "this log has no key that signs checkpoints; rotate its keys",
-        )
-    })
+    let read = move |reader: &mut Reader<'_>| key_of(reader, stream);
+    platform.store.read(stream, read).await?.ok_or_else(no_key)
 }
 
 fn checkpoint(
@@ -74,17 +82,30 @@ fn checkpoint(
 /// # Errors
 /// When the database does not answer or the log has no key.
 pub async fn sign_now(platform: &Platform, stream: Stream) -> Result<String> {
+    signed_now(platform, stream).await.map(|(note, _)| note)
+}
+
+/// The same, with the key that signs at that size.
+///
+/// # Errors
+/// As `sign_now`.
+pub(crate) async fn signed_now(
+    platform: &Platform,
+    stream: Stream,
+) -> Result<(String, SigningKeyCore)> {
     let read = platform.store.read(stream, move |reader| {
-        Ok((reader.frontier(stream)?, reader.checkpoints(stream, 1)?))
+        let (own, latest) = (reader.frontier(stream)?, reader.checkpoints(stream, 1)?);
+        Ok((own, latest, key_of(reader, stream)?))
     });
-    let ((head, frontier), latest) = read.await?;
+    let ((head, frontier), latest, core) = read.await?;
+    let core = core.ok_or_else(no_key)?;
     if let Some(latest) = latest
         .into_iter()
         .find(|latest| latest.size == head.seq && stream != Stream::INSTANCE)
     {
-        return Ok(latest.note);
+        return Ok((latest.note, core));
     }
-    let key = open_log_key(&platform.keyring, stream, &log_key(platform, stream).await?)?;
+    let key = open_log_key(&platform.keyring, stream, &core)?;
     let now = platform.clock.now();
     let note = sign(
         &checkpoint(platform, stream, &head, frontier.root(), now),
@@ -95,7 +116,7 @@ pub async fn sign_now(platform: &Platform, stream: Stream) -> Result<String> {
         .store
         .save_checkpoint(stream, head.seq, now, note.clone())
         .await?;
-    Ok(note)
+    Ok((note, core))
 }
 
 /// Signs the checkpoint of every organization whose log moved since its last one, as at shutdown. One that fails
@@ -171,11 +192,11 @@ async fn sign_heads(platform: &Platform, moved: &[Root], now: Timestamp) -> Resu
             chain: head.hash,
         })
     });
-    let (head, frontier) = platform
-        .store
-        .read(stream, move |reader| reader.frontier(stream))
-        .await?;
-    let key = open_log_key(&platform.keyring, stream, &log_key(platform, stream).await?)?;
+    let read = platform.store.read(stream, move |reader| {
+        Ok((reader.frontier(stream)?, key_of(reader, stream)?))
+    });
+    let ((head, frontier), core) = read.await?;
+    let key = open_log_key(&platform.keyring, stream, &core.ok_or_else(no_key)?)?;
     let instance = checkpoint(platform, stream, &head, frontier.root(), now);
     let heads = heads.collect();
     let whole = InstanceCheckpoint { instance, heads };
@@ -187,8 +208,9 @@ async fn sign_heads(platform: &Platform, moved: &[Root], now: Timestamp) -> Resu
     Ok(note)
 }
 
-/// Of several nodes the one that started first signs, so that one note a time is kept and not one of each.
-async fn is_first(platform: &Platform) -> Result<bool> {
+/// Of several nodes the one that started first signs and makes tiles, so that one note a time is kept and not one of
+/// each.
+pub(crate) async fn is_first(platform: &Platform) -> Result<bool> {
     let Some(own) = platform.node.member() else {
         return Ok(true);
     };
@@ -213,9 +235,12 @@ async fn tick(
             .unwrap_or_else(PoisonError::into_inner)
             .since = Timestamp::default();
     }
-    let note = sign_instance_when(platform, covered, least).await?;
-    if note.is_some_and(|note| !witnesses.offer(&note)) {
+    let whole = witnesses.lack();
+    if whole {
         covered.forget();
+    }
+    if let Some(note) = sign_instance_when(platform, covered, least).await? {
+        witnesses.offer(&note, whole);
     }
     if tick.is_multiple_of(OWN_EVERY) {
         sign_all(platform).await?;

@@ -55,7 +55,7 @@ async fn refused(cx: &Cx, name: &'static str, refusal: Error) -> Result<Answer> 
 }
 
 /// A fresh view, and the caller's authority cut to what is held in it.
-async fn decide_again(cx: &mut Cx) -> Result<()> {
+pub(crate) async fn decide_again(cx: &mut Cx) -> Result<()> {
     if cx.caller().is_err() {
         // Whoever came with a secret in the body has no view; the operation takes its own.
         return Ok(());
@@ -130,11 +130,11 @@ async fn finish<O: Operation>(cx: &Cx, answer: Answer) -> Result<Answer> {
 /// A restricted read is answered only after its entry is durable (AUD-9).
 async fn record_read(cx: &Cx, kind: &'static str, body: &[u8]) -> Result<()> {
     let shown: Value = serde_json::from_slice(body).map_err(Error::internal)?;
-    let count = shown
-        .get("items")
-        .and_then(Value::as_array)
-        .map_or(1, Vec::len);
-    let after = serde_json::json!({ "count": count });
+    let items = shown.get("items").and_then(Value::as_array).map(Vec::len);
+    let after = match (items, shown.get("count")) {
+        (None, Some(_)) => shown,
+        (items, _) => serde_json::json!({ "count": items.unwrap_or(1) }),
+    };
     let act = Act::read(kind).after(after);
     let stream = cx.stream()?;
     let entry = cx.prepare(stream, act).await?;

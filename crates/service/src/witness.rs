@@ -3,14 +3,17 @@
 //! with growing pauses, and one that fell too far behind is given a checkpoint over every log.
 
 use egress::{Client, ClientOptions};
-use kernel::{Clock, Timestamp};
+use kernel::{Clock, Timestamp, limits};
 use serde_json::json;
 use std::{
     fs::OpenOptions,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -22,6 +25,9 @@ use tokio::{
 const WAITING: usize = 256;
 /// The pause after a first failure; each further one doubles it.
 const FIRST: Duration = Duration::from_millis(500);
+/// How long the end of the process waits for witnesses, and how often it looks.
+const PARTING: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(20);
 /// The longest pause: while it lasts the witness is left alone.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -42,12 +48,16 @@ pub struct Witnesses {
 
 struct End {
     queue: Sender<Arc<str>>,
+    /// Whether it was not given a checkpoint that the others were.
+    missed: AtomicBool,
     standing: Arc<Standing>,
 }
 
 /// How a witness does.
 struct Standing {
     name: &'static str,
+    /// Bytes that wait for it, or are on their way.
+    waiting: AtomicUsize,
     state: Mutex<(Option<Timestamp>, u64)>,
 }
 
@@ -66,10 +76,16 @@ impl Witnesses {
             let (queue, notes) = channel(WAITING);
             let standing = Arc::new(Standing {
                 name,
+                waiting: AtomicUsize::new(0),
                 state: Mutex::default(),
             });
             tasks.spawn(serve(place, notes, standing.clone(), clock.clone()));
-            ends.push(End { queue, standing });
+            let missed = AtomicBool::new(false);
+            ends.push(End {
+                queue,
+                missed,
+                standing,
+            });
         };
         if let Some(path) = config.file.clone() {
             start("file", Place::File(path));
@@ -85,11 +101,37 @@ impl Witnesses {
         Ok(Self { ends })
     }
 
-    /// Hands a checkpoint to every witness. False when one could not take it: then the next must cover everything.
-    pub fn offer(&self, note: &str) -> bool {
+    /// Hands a checkpoint to every witness that is not too far behind; `whole` when it covers every log.
+    pub fn offer(&self, note: &str, whole: bool) {
         let note: Arc<str> = note.into();
-        let taken = self.ends.iter().map(|end| end.queue.try_send(note.clone()));
-        taken.filter(Result::is_err).count() == 0
+        for end in &self.ends {
+            let taken = end.offer(&note);
+            if whole || !taken {
+                end.missed.store(!taken, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether a witness that was too far behind has caught up, so that the next checkpoint must cover every log.
+    /// While it is away nothing is signed for it: such checkpoints are large and kept for ever.
+    pub fn lack(&self) -> bool {
+        let back = |end: &End| end.missed.load(Ordering::Relaxed) && end.waiting() == 0;
+        self.ends.iter().any(back)
+    }
+
+    /// Hands over a last checkpoint and waits, not for long, until each has what it was given.
+    pub async fn finish(&self, note: &str) {
+        self.offer(note, true);
+        let all = async {
+            while self.ends.iter().any(|end| end.waiting() > 0) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(PARTING, all).await.is_err() {
+            tracing::warn!(
+                "a witness was not given the last checkpoint; the next start covers every log"
+            );
+        }
     }
 
     /// How each does, in words.
@@ -98,7 +140,33 @@ impl Witnesses {
     }
 }
 
+impl End {
+    fn waiting(&self) -> usize {
+        self.standing.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was room for it. One alone always has room.
+    fn offer(&self, note: &Arc<str>) -> bool {
+        let waiting = self.waiting();
+        if waiting > 0 && waiting + note.len() > limits::WITNESS_BEHIND_BYTES {
+            return false;
+        }
+        self.standing
+            .waiting
+            .fetch_add(note.len(), Ordering::Relaxed);
+        let sent = self.queue.try_send(note.clone()).is_ok();
+        if !sent {
+            self.standing.took(note);
+        }
+        sent
+    }
+}
+
 impl Standing {
+    fn took(&self, note: &str) {
+        self.waiting.fetch_sub(note.len(), Ordering::Relaxed);
+    }
+
     fn told(&self, outcome: Result<Timestamp, ()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
@@ -134,11 +202,13 @@ enum Place {
 }
 
 impl Place {
-    async fn take(&self, note: &str) -> Result<(), String> {
+    /// `torn` when the file may end within a line.
+    async fn take(&self, note: &str, torn: bool) -> Result<(), String> {
         let told = json!({ "checkpoint": note });
         match self {
             Self::File(path) => {
-                let (path, line) = (path.clone(), format!("{told}\n"));
+                let start = if torn { "\n" } else { "" };
+                let (path, line) = (path.clone(), format!("{start}{told}\n"));
                 let append = tokio::task::spawn_blocking(move || append(&path, &line));
                 let done = append.await.map_err(|error| error.to_string())?;
                 done.map_err(|error| error.to_string())
@@ -166,14 +236,82 @@ async fn serve(
     standing: Arc<Standing>,
     clock: Arc<dyn Clock>,
 ) {
+    let mut torn = true;
     while let Some(note) = notes.recv().await {
         let mut pause = FIRST;
-        while let Err(error) = place.take(&note).await {
+        while let Err(error) = place.take(&note, torn).await {
+            torn = true;
             standing.told(Err(()));
             tracing::warn!(witness = standing.name, %error, "a checkpoint was not witnessed; it is tried again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
         }
+        torn = false;
         standing.told(Ok(clock.now()));
+        standing.took(&note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A witness that takes nothing by itself.
+    fn silent() -> (Witnesses, Receiver<Arc<str>>) {
+        let (queue, notes) = channel(WAITING);
+        let standing = Arc::new(Standing {
+            name: "silent",
+            waiting: AtomicUsize::new(0),
+            state: Mutex::default(),
+        });
+        let end = End {
+            queue,
+            missed: AtomicBool::new(false),
+            standing,
+        };
+        (Witnesses { ends: vec![end] }, notes)
+    }
+
+    #[test]
+    fn one_that_is_away_costs_so_much_memory_and_is_given_every_log_once_it_is_back() {
+        let (witnesses, mut notes) = silent();
+        let standing = witnesses.ends[0].standing.clone();
+        let large = "x".repeat(limits::WITNESS_BEHIND_BYTES / 4 + 1);
+        for _ in 0..9 {
+            witnesses.offer(&large, false);
+            assert!(standing.waiting.load(Ordering::Relaxed) <= limits::WITNESS_BEHIND_BYTES);
+            assert!(
+                !witnesses.lack(),
+                "nothing large is signed while it is away"
+            );
+        }
+        let mut taken = 0;
+        while let Ok(note) = notes.try_recv() {
+            standing.took(&note);
+            taken += 1;
+        }
+        assert_eq!(taken, 3);
+        assert!(witnesses.lack());
+        witnesses.offer("small", false);
+        assert!(!witnesses.lack(), "it has not taken that one yet");
+        standing.took(&notes.try_recv().unwrap());
+        assert!(witnesses.lack(), "one over a few logs is not what it lacks");
+        let over_all = "x".repeat(limits::WITNESS_BEHIND_BYTES * 2);
+        witnesses.offer(&over_all, true);
+        standing.took(&notes.try_recv().unwrap());
+        assert!(!witnesses.lack());
+    }
+
+    #[test]
+    fn many_small_ones_fill_the_queue_and_no_more() {
+        let (witnesses, mut notes) = silent();
+        for _ in 0..WAITING + 10 {
+            witnesses.offer("note", false);
+        }
+        assert_eq!(witnesses.ends[0].waiting(), WAITING * "note".len());
+        while let Ok(note) = notes.try_recv() {
+            witnesses.ends[0].standing.took(&note);
+        }
+        assert!(witnesses.lack());
     }
 }

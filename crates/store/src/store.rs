@@ -7,12 +7,10 @@ use crate::{
     command::Pending,
     conn::{Backend, Conn, Role, Task},
     events::{self, CheckpointRow},
-    head,
-    log::merkle::tile::Tiles,
-    meta, operate, postgres,
+    head, meta, operate, postgres,
     record::Waiting,
     scan::{self, Scan, Stretch},
-    sqlite, tiles,
+    sqlite,
     tx::Tx,
     value::Cells,
 };
@@ -309,24 +307,6 @@ impl Store {
         self.write(Role::Tenant(stream), run).await
     }
 
-    /// Keeps tiles of a log's tree; one that is kept wider already stays.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn put_tiles(&self, stream: Stream, tiles: Tiles) -> Result<(), StoreError> {
-        let run = move |conn: &mut dyn Conn| tiles::put(conn, stream, &tiles);
-        self.write(Role::Tenant(stream), run).await
-    }
-
-    /// Forgets every tile of a log's tree.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn forget_tiles(&self, stream: Stream) -> Result<(), StoreError> {
-        let run = move |conn: &mut dyn Conn| tiles::forget(conn, stream);
-        self.write(Role::Tenant(stream), run).await
-    }
-
     /// A fact about the instance.
     ///
     /// # Errors
@@ -370,7 +350,7 @@ impl Store {
         answer.await.unwrap_or(Err(StoreError::closed()))
     }
 
-    async fn write<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
+    pub(crate) async fn write<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
     where
         F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,

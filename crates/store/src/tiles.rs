@@ -2,15 +2,14 @@
 //! what it is given; whether that is right shows when a root is made from it.
 
 use crate::{
-    Reader, StoreError,
-    conn::Conn,
+    Reader, Store, StoreError,
+    conn::{Conn, Role},
     log::merkle::tile::{Tile, Tiles},
     value::{Cells, Param},
 };
 use domain::Stream;
 
-const FULL: &str =
-    "SELECT coalesce(max(tile) + 1, 0) FROM log_tile WHERE stream = $1 AND level = 0";
+const LAST: &str = "SELECT stream, level, tile FROM log_tile WHERE stream = $1 AND level = 0 ORDER BY tile DESC LIMIT 1";
 const GET: &str = "SELECT stream, level, tile, hashes FROM log_tile WHERE stream = $1 AND level = $2 AND tile = $3";
 const LEAVES: &str = "SELECT stream, seq, hash FROM audit_events WHERE stream = $1 AND seq > $2 \
     ORDER BY seq LIMIT $3";
@@ -19,14 +18,38 @@ const PUT: &str = "INSERT INTO log_tile (stream, level, tile, hashes) VALUES ($1
     WHERE length(excluded.hashes) > length(log_tile.hashes)";
 const FORGET: &str = "DELETE FROM log_tile WHERE stream = $1";
 
+impl Store {
+    /// Keeps tiles of a log's tree; one that is kept wider already stays.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_tiles(&self, stream: Stream, tiles: Tiles) -> Result<(), StoreError> {
+        let run = move |conn: &mut dyn Conn| put(conn, stream, &tiles);
+        self.write(Role::Tenant(stream), run).await
+    }
+
+    /// Forgets every tile of a log's tree.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_tiles(&self, stream: Stream) -> Result<(), StoreError> {
+        let run = move |conn: &mut dyn Conn| forget(conn, stream);
+        self.write(Role::Tenant(stream), run).await
+    }
+}
+
 impl Reader<'_> {
     /// How many full tiles of leaves are kept.
     ///
     /// # Errors
     /// When the stream is out of scope, a row is unreadable or the database fails; so for every call here.
     pub fn full_tiles(&mut self, stream: Stream) -> Result<u64, StoreError> {
-        let row = self.on(stream)?.query(FULL, &[stream.into()])?.pop();
-        Cells::new("log_tile", row.unwrap_or_default()).count("tile")
+        let Some(row) = self.on(stream)?.query(LAST, &[stream.into()])?.pop() else {
+            return Ok(0);
+        };
+        let mut cells = Cells::new("log_tile", row);
+        let _place = (cells.array::<16>("stream")?, cells.count("level")?);
+        Ok(cells.count("tile")?.saturating_add(1))
     }
 
     /// The hashes of a tile that is kept, full or not.

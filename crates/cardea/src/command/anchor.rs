@@ -37,8 +37,8 @@ impl Anchor {
             }
             read => read.unwrap_or_default(),
         };
-        let read = match text.starts_with('{') {
-            true => text.lines().map(|line| Self::kept(path, line)).collect(),
+        let read = match text.trim_start().starts_with('{') {
+            true => Self::witnessed(path, &text),
             false => Self::of(path, &text).map(|one| vec![one]),
         };
         read.ok_or_else(|| {
@@ -49,10 +49,17 @@ impl Anchor {
         })
     }
 
-    /// A line of a witness.
-    fn kept(path: &Path, line: &str) -> Option<Self> {
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        Self::of(path, line.get("checkpoint")?.as_str()?)
+    /// The lines of a witness. One that its writer did not end, because it or the disk stopped, was written again.
+    fn witnessed(path: &Path, text: &str) -> Option<Vec<Self>> {
+        let whole = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let each = whole.map(|line: serde_json::Value| {
+            let note = line.get("checkpoint")?.as_str()?;
+            Self::of(path, note)
+        });
+        let all = each.collect::<Option<Vec<Self>>>()?;
+        (!all.is_empty()).then_some(all)
     }
 
     fn of(path: &Path, text: &str) -> Option<Self> {

@@ -86,7 +86,7 @@ async fn beside(
         let (view, told) = answered?;
         let told = serde_json::from_value(told).map_err(service::Error::internal)?;
         let (platform, stream) = (instance.platform.clone(), Stream::org(view.id()));
-        let mut export = Export::begin(platform, stream, told).await?;
+        let mut export = Export::begin(platform, stream, told, None).await?;
         while let Some(page) = export.next().await? {
             file.write(&page).map_err(service::Error::internal)?;
         }

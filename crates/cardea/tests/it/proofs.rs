@@ -76,7 +76,7 @@ async fn agrees(api: &Api, entries: &[[u8; 32]], size: usize) {
         assert_eq!(unhex(&text(&told, "hash")), entries[at]);
         assert_eq!(bytes(&told["proof"]), oracle.prove_inclusion(at).as_bytes());
     }
-    for old in [1, 256, size - 1] {
+    for old in [1, 256, size - 1].into_iter().filter(|old| *old < size) {
         let path = format!("/audit/proof/consistency?from={old}&to={size}");
         let told = api.get(&path).await.ok();
         let theirs = oracle.prove_consistency(size - old);
@@ -111,12 +111,26 @@ on_both_engines! {
         let nobody = api.with(kernel::SecretString::from("cdt_none".to_owned()));
         assert_eq!(nobody.get("/log/tile/0/001").await.status, 401);
 
-        // Whoever spoils the tiles spoils no proof.
-        if world.engine == Engine::Sqlite {
-            let file = world.folder.path().join("cardea.db");
-            Intruder::beside(&file).batch("UPDATE log_tile SET hashes = zeroblob(length(hashes))");
+        // Whoever spoils the tiles spoils no proof, and no tile that is given out.
+        let spoil = async |sql: &str| {
+            if world.engine == Engine::Sqlite {
+                let file = world.folder.path().join("cardea.db");
+                Intruder::beside(&file).batch(sql);
+                true
+            } else {
+                false
+            }
+        };
+        const ZERO: &str = "UPDATE log_tile SET hashes = zeroblob(length(hashes))";
+        const MOVED: &str = "DELETE FROM log_tile WHERE level = 1 OR tile = 0; UPDATE log_tile SET tile = 9223372036854775807";
+        for sql in [ZERO, MOVED] {
+            if spoil(sql).await {
+                agrees(api, &entries, 520).await;
+            }
+            if spoil(sql).await {
+                assert_eq!(tile("0/001").await.response.body, leaves);
+            }
         }
-        agrees(api, &entries, 520).await;
         assert_eq!(tile("0/001").await.response.body, leaves);
     }
 }
@@ -139,7 +153,11 @@ on_both_engines! {
         fs::write(&file, &whole.response.body).unwrap();
         assert!(verify(&[]).with(0).out.contains("whole; 0 entries after the last checkpoints"));
         let told = api.get("/audit/events?type=audit.exported").await.ok();
-        assert_eq!(told["items"].as_array().unwrap().len(), 1, "recorded before it left");
+        let recorded = told["items"].as_array().unwrap();
+        assert_eq!(recorded.len(), 1, "recorded before it left");
+        let after = &recorded[0]["action"]["details"]["after"];
+        assert_eq!((&after["from"], &after["whole"]), (&json!(1), &json!(true)), "{after}");
+        assert_eq!(after["count"], after["to"]);
 
         let mut changed = whole.response.body.clone();
         let middle = changed.len() / 2;

@@ -107,6 +107,26 @@ async fn aud_4_witnesses_keep_what_a_rewritten_log_is_held_against() {
         |more: &[&str]| place.run(&[&["audit", "verify", "--anchor", file][..], more].concat());
     let whole = verify(&["--require-anchor", "--org", "acme"]).with(0);
     assert!(whole.out.contains("ANCHORED"), "{}", whole.out);
+    // The end of the process is witnessed, too.
+    let told = verify(&["--org", "acme", "--output", "json"])
+        .with(0)
+        .json();
+    let log = &told["logs"][0];
+    assert_eq!(log["anchored_size"], log["entries"], "{log}");
+    // A line that a full disk or the end of a process cut is written again, and harms none after it.
+    let mut open = fs::OpenOptions::new().append(true).open(file).unwrap();
+    open.write_all(b"{\"checkpoint\":\"cardea/inst").unwrap();
+    drop(open);
+    let lines = fs::read_to_string(file).unwrap().lines().count();
+    let mut command = crate::program::cardea();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(&config)
+        .args(place.flags());
+    let serving = crate::program::Serving::start(command, &folder.path().join("err"));
+    assert_eq!(serving.stop(), 0);
+    assert!(fs::read_to_string(file).unwrap().lines().count() > lines);
+    verify(&["--require-anchor"]).with(0);
     let intruder = testkit::sqlite::Intruder::open(&place.data.join("cardea.db"));
     intruder.batch("DELETE FROM checkpoint; DELETE FROM audit_events WHERE seq > 3");
     drop(intruder);

@@ -1,7 +1,7 @@
 //! Proving that the log of a later size continues the log of an earlier one, nothing changed or taken away
 //! (RFC 6962 section 2.1.2).
 
-use super::tiles::{self, Tree};
+use super::tiles::{self, Tree, Wanted};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Operation, Target},
@@ -68,13 +68,19 @@ impl Operation for ProveConsistency {
         let runs = consistency_runs(from, to)
             .filter(|_| from <= to)
             .ok_or_else(outside)?;
-        let wanted: Vec<_> = runs.iter().copied().chain([(0, from)]).collect();
+        let read: Vec<_> = runs.iter().copied().chain([(0, from)]).collect();
+        let wanted = Wanted {
+            field: "to",
+            size: to,
+            runs: &read,
+            tiles: &[],
+        };
         let make = |tree: &Tree| {
             let (old, new, proof) = (tree.hash((0, from))?, tree.root(to)?, tree.hashes(&runs)?);
             let holds = verify_consistency(from, &old, to, &new, &proof);
             holds.then_some((old, new, proof))
         };
-        let (old, new, proof) = tiles::with(platform, stream, ("to", to), &wanted, make).await?;
+        let (old, new, proof) = tiles::with(platform, stream, wanted, make).await?;
         Ok(Output {
             from,
             to,

@@ -4,11 +4,13 @@
 use super::tiles::Tree;
 use crate::{
     Cx, Error, Platform, Result,
-    checkpoint::{log_key, origin, sign_now},
+    checkpoint::{log_key, origin, signed_now},
     oauth::open_log_key,
     operation::{Meta, Operation, Target},
+    pipeline,
 };
-use domain::{Permission, Stream};
+use authz::Access;
+use domain::{Permission, SigningKeyCore, Stream};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,8 @@ pub struct Output {
     pub to: u64,
     /// Whether it reaches the log's end, where a checkpoint can be signed.
     pub whole: bool,
+    /// How many entries that were at least.
+    pub count: u64,
 }
 
 impl Operation for ExportEvents {
@@ -79,7 +83,13 @@ impl Operation for ExportEvents {
             return Err(Error::invalid("from", detail));
         }
         let whole = input.to.is_none();
-        Ok(Output { from, to, whole })
+        let count = to - from + 1;
+        Ok(Output {
+            from,
+            to,
+            whole,
+            count,
+        })
     }
 }
 
@@ -91,6 +101,10 @@ pub struct Export {
     /// The last entry that was written.
     done: u64,
     checkpoint: Option<String>,
+    /// The key that signs at its last entry.
+    key: SigningKeyCore,
+    /// Whoever reads it, when that is somebody who may lose the right meanwhile.
+    reader: Option<Cx>,
     writer: Option<Writer<Vec<u8>>>,
 }
 
@@ -99,14 +113,20 @@ impl Export {
     ///
     /// # Errors
     /// When the database does not answer or the log has no key.
-    pub async fn begin(platform: Arc<Platform>, stream: Stream, wanted: Output) -> Result<Self> {
-        let (mut to, mut checkpoint) = (wanted.to, None);
-        if wanted.whole {
-            let note = sign_now(&platform, stream).await?;
+    pub async fn begin(
+        platform: Arc<Platform>,
+        stream: Stream,
+        wanted: Output,
+        reader: Option<Cx>,
+    ) -> Result<Self> {
+        let (to, checkpoint, key) = if wanted.whole {
+            let (note, key) = signed_now(&platform, stream).await?;
             let size = parse(&note).ok().and_then(|note| note.claimed_size());
-            to = size.ok_or_else(|| Error::internal("a checkpoint without a size"))?;
-            checkpoint = Some(note);
-        }
+            let size = size.ok_or_else(|| Error::internal("a checkpoint without a size"))?;
+            (size, Some(note), key)
+        } else {
+            (wanted.to, None, log_key(&platform, stream).await?)
+        };
         let writer = Writer::new(Vec::new(), stream, wanted.from, to).map_err(Error::internal)?;
         Ok(Self {
             platform,
@@ -114,6 +134,8 @@ impl Export {
             to,
             done: wanted.from.saturating_sub(1),
             checkpoint,
+            key,
+            reader,
             writer: Some(writer),
         })
     }
@@ -121,18 +143,19 @@ impl Export {
     /// The next bytes; nothing after the last.
     ///
     /// # Errors
-    /// When the database does not answer or the log's key cannot be used.
+    /// When the database does not answer, the log's key cannot be used, or whoever reads it no longer may.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(mut writer) = self.writer.take() else {
             return Ok(None);
         };
+        self.still_may().await?;
         let (stream, after) = (self.stream, self.done);
         let left = usize::try_from(self.to.saturating_sub(after)).unwrap_or(usize::MAX);
         let page = PAGE.min(left);
         let read = move |reader: &mut Reader<'_>| reader.event_rows(stream, after, page);
         let rows = self.platform.store.read(stream, read).await?;
         if rows.is_empty() {
-            return self.end(writer).await.map(Some);
+            return self.end(writer).map(Some);
         }
         for row in rows {
             self.done = row.seq;
@@ -143,11 +166,22 @@ impl Export {
         Ok(Some(lines))
     }
 
-    async fn end(&self, writer: Writer<Vec<u8>>) -> Result<Vec<u8>> {
+    /// A reader who takes hours is asked again with each page.
+    async fn still_may(&mut self) -> Result<()> {
+        let Some(cx) = &mut self.reader else {
+            return Ok(());
+        };
+        pipeline::decide_again(cx).await?;
+        match cx.reaches(Permission::AuditRead) {
+            Access::All => Ok(()),
+            _ => Err(Error::denied(Permission::AuditRead.as_str())),
+        }
+    }
+
+    fn end(&self, writer: Writer<Vec<u8>>) -> Result<Vec<u8>> {
         let (platform, stream) = (&self.platform, self.stream);
-        let key = log_key(platform, stream).await?;
-        let key = open_log_key(&platform.keyring, stream, &key)?;
-        let sign = |text: &str| Some(sign_text(text, &origin(stream), &key));
+        let key = open_log_key(&platform.keyring, stream, &self.key)?;
+        let sign = |text: &str| sign_text(text, &origin(stream), &key);
         let written = writer.finish(self.checkpoint.as_deref(), sign);
         written.map_err(Error::internal)
     }

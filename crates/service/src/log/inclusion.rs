@@ -1,6 +1,6 @@
 //! Proving that an entry is in the log of a size: the path from its leaf to the root (RFC 6962 section 2.1.1).
 
-use super::tiles::{self, Tree};
+use super::tiles::{self, Tree, Wanted};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Operation, Target},
@@ -80,8 +80,13 @@ impl Operation for ProveInclusion {
             let holds = verify_inclusion(&entry, index, size, &proof, &root);
             holds.then_some((entry, root, proof))
         };
-        let (entry, root, proof) =
-            tiles::with(platform, stream, ("size", size), &runs, make).await?;
+        let wanted = Wanted {
+            field: "size",
+            size,
+            runs: &runs,
+            tiles: &[],
+        };
+        let (entry, root, proof) = tiles::with(platform, stream, wanted, make).await?;
         Ok(Output {
             sequence: input.sequence,
             leaf_index: index,

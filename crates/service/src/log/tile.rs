@@ -1,7 +1,7 @@
 //! The log's tree as tiles, for those who follow a log by C2SP's tlog-tiles: 256 hashes at a time, or the entries'
 //! hashes that the leaves are made of. Full tiles never change.
 
-use super::tiles::{Tree, catch_up, hashes};
+use super::tiles::{self, Tree, Wanted};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Operation, Target},
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{
     Reader,
-    log::merkle::tile::{Tile, WIDTH},
+    log::merkle::tile::{self, Tile, WIDTH},
 };
 
 /// Reads a tile.
@@ -70,22 +70,26 @@ impl Operation for ReadTile {
         })?;
         let (platform, stream) = (&cx.platform, cx.stream()?);
         let size = Tree::size(platform, stream).await?;
-        if named.end().is_none_or(|end| end > size) {
-            return Err(Error::not_found("tile"));
-        }
-        catch_up(platform, stream, WIDTH).await?;
-        let read = move |reader: &mut Reader<'_>| match named.level {
-            None => reader.entry_hashes(stream, named.index * WIDTH, named.width),
-            Some(level) => {
-                let index = named.index;
-                hashes(reader, stream, Tile { level, index })
+        let end = tile::end(named.tile(), named.width).filter(|end| *end <= size);
+        let end = end.ok_or_else(|| Error::not_found("tile"))?;
+        let hashes = match named.level {
+            None => {
+                let (after, width) = (named.index * WIDTH, named.width);
+                let read = move |reader: &mut Reader<'_>| reader.entry_hashes(stream, after, width);
+                platform.store.read(stream, read).await?
+            }
+            Some(_) => {
+                let (at, width) = (named.tile(), named.width);
+                let wanted = Wanted {
+                    field: "tile",
+                    size: end,
+                    runs: &[],
+                    tiles: &tile::path(at, width),
+                };
+                let make = |tree: &Tree| tree.tile(at, width).map(<[_]>::to_vec);
+                tiles::with(platform, stream, wanted, make).await?
             }
         };
-        let hashes = platform.store.read(stream, read).await?;
-        let width = usize::try_from(named.width).map_err(Error::internal)?;
-        let hashes = hashes
-            .get(..width)
-            .ok_or_else(|| Error::not_found("tile"))?;
         let length: &[u8] = if named.level.is_none() { &[0, 32] } else { &[] };
         let bytes: Vec<u8> = hashes
             .iter()
@@ -99,11 +103,13 @@ impl Operation for ReadTile {
 }
 
 impl Named {
-    /// How many entries a log must have for this tile.
-    fn end(self) -> Option<u64> {
-        let each = WIDTH.checked_pow(self.level.unwrap_or(0).into())?;
-        let hashes = self.index.checked_mul(WIDTH)?.checked_add(self.width)?;
-        hashes.checked_mul(each)
+    const fn tile(self) -> Tile {
+        let level = match self.level {
+            Some(level) => level,
+            None => 0,
+        };
+        let index = self.index;
+        Tile { level, index }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tree of a log as proofs read it: kept tiles, the leaves after the last of them, and the head that all of it
 //! is held against. A tile that does not lead to the head's root is forgotten and made again.
 
-use crate::{Error, Platform, Result};
+use crate::{Error, Platform, Result, checkpoint::is_first};
 use domain::Stream;
 use kernel::Code;
 use std::{
@@ -43,16 +43,16 @@ impl Tree {
         Ok(platform.store.read(stream, read).await?.0.seq)
     }
 
-    /// The tiles for these runs and for holding a tree of `size` against the head. Nothing here is believed yet.
-    async fn read(platform: &Platform, stream: Stream, size: u64, runs: &[Run]) -> Result<Self> {
-        let runs = runs.to_vec();
+    /// What is wanted, and what it takes to hold a tree of its size against the head. Nothing here is believed yet.
+    async fn read(platform: &Platform, stream: Stream, wanted: &Wanted<'_>) -> Result<Self> {
+        let (size, runs, tiles) = (wanted.size, wanted.runs.to_vec(), wanted.tiles.to_vec());
         let read = move |reader: &mut Reader<'_>| {
             let (head, frontier) = reader.frontier(stream)?;
             let held = tile::consistency_runs(size, head.seq).unwrap_or_default();
             let all = runs.into_iter().chain(held).chain([(0, size)]);
-            let wanted: BTreeSet<Tile> = all.flat_map(tiles_of).collect();
+            let all: BTreeSet<Tile> = all.flat_map(tiles_of).chain(tiles).collect();
             let mut tiles = Tiles::new();
-            for tile in wanted {
+            for tile in all {
                 tiles.insert(tile, hashes(reader, stream, tile)?);
             }
             Ok(Self {
@@ -74,6 +74,13 @@ impl Tree {
         runs.iter().map(|run| self.hash(*run)).collect()
     }
 
+    /// A tile's first hashes, if the log's head bears them out.
+    pub(super) fn tile(&self, tile: Tile, width: u64) -> Option<&[[u8; 32]]> {
+        self.root(tile::end(tile, width)?)?;
+        let hashes = self.tiles.get(&tile)?.get(..usize::try_from(width).ok()?);
+        hashes.filter(|_| tile::agrees(tile, width, &self.tiles))
+    }
+
     /// The root of the first `size` entries, if the log's head bears it out.
     pub(super) fn root(&self, size: u64) -> Option<[u8; 32]> {
         let root = self.hash((0, size))?;
@@ -82,29 +89,38 @@ impl Tree {
     }
 }
 
-/// What `make` makes of the tree over `size` entries with these runs at hand. When it makes nothing the tiles are
-/// wrong: they are made again, once.
+/// What somebody wants of a tree.
+#[derive(Default)]
+pub(super) struct Wanted<'a> {
+    /// How many entries it is over, and the field that says so.
+    pub(super) field: &'a str,
+    pub(super) size: u64,
+    pub(super) runs: &'a [Run],
+    pub(super) tiles: &'a [Tile],
+}
+
+/// What `make` makes of the tree with what is wanted at hand. When it makes nothing the tiles are wrong: they are
+/// made again, once.
 ///
 /// # Errors
 /// When there are fewer entries, tiles are still being made, or the entries themselves do not lead to the head.
 pub(super) async fn with<T>(
     platform: &Platform,
     stream: Stream,
-    (field, size): (&str, u64),
-    runs: &[Run],
+    wanted: Wanted<'_>,
     make: impl Fn(&Tree) -> Option<T>,
 ) -> Result<T> {
     let has = Tree::size(platform, stream).await?;
-    if size > has {
+    if wanted.size > has {
         let detail = format!("the log has {has} entries; ask for at most that");
-        return Err(Error::invalid(field, detail));
+        return Err(Error::invalid(wanted.field, detail));
     }
     for _ in 0..2 {
         if !catch_up(platform, stream, MOST).await? {
             let detail = "the tree of this log is still being made; try again shortly";
             return Err(Error::new(Code::Overloaded, detail));
         }
-        let tree = Tree::read(platform, stream, size, runs).await?;
+        let tree = Tree::read(platform, stream, &wanted).await?;
         if let Some(made) = make(&tree) {
             return Ok(made);
         }
@@ -115,7 +131,7 @@ pub(super) async fn with<T>(
 }
 
 /// A tile's hashes; of leaves that are in no tile yet, those of the entries.
-pub(super) fn hashes(
+fn hashes(
     reader: &mut Reader<'_>,
     stream: Stream,
     tile: Tile,
@@ -131,7 +147,7 @@ pub(super) fn hashes(
 }
 
 /// Makes up to `most` tiles of leaves, and those above them. Gives whether none is left to make.
-pub(super) async fn catch_up(platform: &Platform, stream: Stream, most: u64) -> Result<bool> {
+async fn catch_up(platform: &Platform, stream: Stream, most: u64) -> Result<bool> {
     let mut made = 0;
     while made < most {
         let Some((tiles, more)) = next(platform, stream).await? else {
@@ -150,7 +166,7 @@ pub(super) async fn catch_up(platform: &Platform, stream: Stream, most: u64) -> 
 async fn next(platform: &Platform, stream: Stream) -> Result<Option<(Tiles, bool)>> {
     let read = move |reader: &mut Reader<'_>| {
         let full = reader.full_tiles(stream)?;
-        let entries = reader.entry_hashes(stream, full * WIDTH, AT_ONCE * WIDTH)?;
+        let entries = reader.entry_hashes(stream, full.saturating_mul(WIDTH), AT_ONCE * WIDTH)?;
         let mut open = Tiles::new();
         for tile in open_tiles(full) {
             open.insert(tile, reader.tile(stream, tile)?.unwrap_or_default());
@@ -165,17 +181,16 @@ async fn next(platform: &Platform, stream: Stream) -> Result<Option<(Tiles, bool
     let (mut builder, mut tiles) = (Builder::new(full, open), Tiles::new());
     for chunk in chunks {
         let Some(changed) = builder.push(chunk) else {
+            tracing::error!(%stream, "a tile of a log is narrower than it was; all are made again");
             platform.store.forget_tiles(stream).await?;
-            return Err(Error::internal(
-                "a tile is narrower than it was; all are made again",
-            ));
+            return Ok(Some((Tiles::new(), true)));
         };
         tiles.extend(changed);
     }
     Ok(Some((tiles, rest.is_empty())))
 }
 
-/// Makes tiles for as long as the task lives, of the logs that grew by one.
+/// Makes tiles for as long as the task lives, of the logs that grew by one and while nobody waits for the database.
 pub async fn run(platform: Arc<Platform>) {
     let mut every = interval(EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,11 +204,16 @@ pub async fn run(platform: Arc<Platform>) {
 }
 
 async fn round(platform: &Platform, known: &mut HashMap<Stream, u64>) -> Result<()> {
+    if !is_first(platform).await? {
+        return Ok(());
+    }
     for (stream, head) in platform.store.heads(None).await? {
         let full = head.seq / WIDTH;
         let before = known.get(&stream).copied().unwrap_or(0);
-        if full > before && catch_up(platform, stream, u64::MAX).await? {
-            known.insert(stream, full);
+        if full > before {
+            platform.gate.quiet().await;
+            let made = catch_up(platform, stream, MOST).await?;
+            known.extend(made.then_some((stream, full)));
         }
     }
     Ok(())

@@ -24,6 +24,7 @@ pub use columns::Seen;
 use columns::Shown;
 use finding::range;
 pub use finding::{Fault, Finding, Report};
+use finish::Manifest;
 pub use finish::{Against, HeadRow};
 pub use positions::Positions;
 pub use row::Row;
@@ -59,6 +60,8 @@ pub struct Verifier {
     entries: u64,
     /// The notes in which the log's key handed over, by entry.
     handovers: Vec<(u64, Box<str>)>,
+    /// What an export states of itself.
+    manifest: Option<Manifest>,
     findings: Findings,
     look: Look,
 }
@@ -83,6 +86,7 @@ impl Verifier {
             revisions: Vec::new(),
             entries: 0,
             handovers: Vec::new(),
+            manifest: None,
             findings: Findings::new(stream),
             look: Look::new(options.deep),
         }

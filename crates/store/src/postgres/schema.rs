@@ -30,15 +30,15 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         beside: 3,
     },
     Migration {
-        number: 5,
-        name: "tiles",
-        sql: include_str!("../../migrations/postgres/0005_tiles.sql"),
-        beside: 3,
-    },
-    Migration {
         number: 7,
         name: "no_token_index",
         sql: include_str!("../../migrations/postgres/0007_no_token_index.sql"),
+        beside: 3,
+    },
+    Migration {
+        number: 9,
+        name: "tiles",
+        sql: include_str!("../../migrations/postgres/0009_tiles.sql"),
         beside: 3,
     },
 ];

@@ -42,15 +42,15 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         beside: 1,
     },
     Migration {
-        number: 5,
-        name: "tiles",
-        sql: include_str!("../../migrations/sqlite/0005_tiles.sql"),
-        beside: 2,
-    },
-    Migration {
         number: 7,
         name: "no_token_index",
         sql: include_str!("../../migrations/sqlite/0007_no_token_index.sql"),
+        beside: 2,
+    },
+    Migration {
+        number: 9,
+        name: "tiles",
+        sql: include_str!("../../migrations/sqlite/0009_tiles.sql"),
         beside: 2,
     },
 ];

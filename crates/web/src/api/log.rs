@@ -2,7 +2,7 @@
 //! and tiles as bytes) and the export as lines. Each path is another form of one operation's answer.
 
 use super::{
-    PREFIX, admitted,
+    admitted,
     route::{Placed, Route},
 };
 use crate::{answer, arrival::Arrival, door::Door};
@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::stream;
 use serde_json::Value;
-use service::{Error, OPERATIONS, Result, log::Export};
+use service::{Cx, Error, OPERATIONS, Result, log::Export};
 use std::{io, sync::Arc};
 
 /// What a path shows of the log.
@@ -39,11 +39,10 @@ impl Form {
 }
 
 pub(super) fn routes() -> Router<Arc<Door>> {
-    let at = |path: &str| format!("{PREFIX}/orgs/{{org}}/log/{path}");
     Router::new()
-        .route(&at("checkpoint"), serve(Form::Checkpoint))
-        .route(&at("tile/{*tile}"), serve(Form::Tile))
-        .route(&at("export"), serve(Form::Lines))
+        .route("/api/v1/orgs/{org}/log/checkpoint", serve(Form::Checkpoint))
+        .route("/api/v1/orgs/{org}/log/tile/{*tile}", serve(Form::Tile))
+        .route("/api/v1/orgs/{org}/log/export", serve(Form::Lines))
 }
 
 fn serve(form: Form) -> MethodRouter<Arc<Door>> {
@@ -77,7 +76,9 @@ async fn shown(
             .into_iter()
             .collect(),
     };
-    let (stream, told) = admitted(door, &route, arrival, &placed, request).await?;
+    let mut reader = None;
+    let keep = &mut |cx: &Cx| reader = Some(cx.clone());
+    let (stream, told) = admitted(door, &route, arrival, &placed, request, keep).await?;
     let stream = stream.ok_or_else(answer::nothing_here)?;
     let told: Value = serde_json::from_slice(&told.body).map_err(Error::internal)?;
     let text = |member: &str| told.get(member).and_then(Value::as_str).unwrap_or_default();
@@ -93,7 +94,7 @@ async fn shown(
         }
         Form::Lines => {
             let wanted = serde_json::from_value(told).map_err(Error::internal)?;
-            lines(Export::begin(door.platform.clone(), stream, wanted).await?)
+            lines(Export::begin(door.platform.clone(), stream, wanted, reader).await?)
         }
     })
 }

@@ -71,7 +71,7 @@ fn serve(route: Arc<Route>) -> MethodRouter<Arc<Door>> {
             async move {
                 let arrival = Arrival::take(&mut request);
                 let placed = route.placed(params.iter().map(|(_, value)| value));
-                match admitted(&door, &route, &arrival, &placed, request).await {
+                match admitted(&door, &route, &arrival, &placed, request, &mut |_| ()).await {
                     Ok((stream, answer)) => written(&door, &route, stream, answer),
                     Err(error) => answer::problem(&error, &arrival.peer.request_id),
                 }
@@ -80,16 +80,17 @@ fn serve(route: Arc<Route>) -> MethodRouter<Arc<Door>> {
     )
 }
 
-/// Whether it is let in is settled before anything else.
+/// Whether it is let in is settled before anything else. `known` is told who asks, before they are answered.
 async fn admitted(
     door: &Door,
     route: &Route,
     arrival: &Arrival,
     placed: &Placed<'_>,
     request: Request,
+    known: &mut (dyn FnMut(&Cx) + Send),
 ) -> Result<(Option<Stream>, Answer)> {
     let ticket = turn::admit(door, route.meta.class, placed.org)?;
-    let outcome = call(door, route, arrival, placed, &ticket, request).await;
+    let outcome = call(door, route, arrival, placed, &ticket, request, known).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }
 
@@ -101,10 +102,12 @@ async fn call(
     placed: &Placed<'_>,
     ticket: &Ticket,
     request: Request,
+    known: &mut (dyn FnMut(&Cx) + Send),
 ) -> Result<(Option<Stream>, Answer)> {
     let (parts, sent) = request.into_parts();
     let cx = context(door, route, arrival, &parts.headers, placed.org).await?;
     let stream = cx.stream().ok();
+    known(&cx);
     let sent = if route.meta.method.has_body() {
         fields(&parts, sent).await?
     } else {

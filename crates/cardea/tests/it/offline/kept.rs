@@ -12,7 +12,7 @@ use serde_json::json;
 use std::{fs, path::PathBuf, sync::Arc};
 use store::{
     EventRow, Store,
-    log::{VerifierKey, note::origin, verify::Row},
+    log::{VerifierKey, note::origin},
 };
 use testkit::sqlite::Intruder;
 
@@ -115,25 +115,5 @@ impl Kept {
             .await
             .unwrap();
         rows
-    }
-}
-
-/// As an export holds it.
-pub fn row(found: EventRow) -> Row {
-    Row {
-        position: None,
-        stream: found.stream.bytes(),
-        seq: found.seq,
-        time: found.time.micros(),
-        event_id: found.event_id.bytes(),
-        state_rev: None,
-        kind: found.kind,
-        actor: found.actor,
-        resource: found.resource,
-        agent: found.agent.map(|agent| agent.bytes()),
-        lineage: found.lineage,
-        expires_at: found.expires_at.map(kernel::Timestamp::micros),
-        body: found.body,
-        hash: found.hash,
     }
 }

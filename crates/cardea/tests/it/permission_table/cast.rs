@@ -205,7 +205,9 @@ impl Cast {
     }
 
     async fn knock(&self, door: &DoorRow, slug: &str, caller: Option<&Api>) -> String {
-        let address = format!("{}{}", self.world.url, door.path.replace("{org}", slug));
+        let path = door.path.replace("{org}", slug);
+        let path = path.replace("{*tile}", "0/000.p/1");
+        let address = format!("{}{path}", self.world.url);
         let mut request = Request::new(door.method.parse().unwrap(), &address).unwrap();
         if let Some(api) = caller {
             request = request.bearer(&api.token).unwrap();

@@ -142,7 +142,7 @@ pub const DOORS: &[DoorRow] = &[
     get("/o/{org}/jwks.json"),
     get("/api/v1/openapi.json"),
     get("/api/v1/orgs/{org}/log/checkpoint"),
-    get("/api/v1/orgs/{org}/log/tile/0/000.p/1"),
+    get("/api/v1/orgs/{org}/log/tile/{*tile}"),
     get("/api/v1/orgs/{org}/log/export"),
     get("/health/live"),
     get("/health/ready"),

@@ -112,12 +112,46 @@ pub fn hash(run: Run, tiles: &Tiles) -> Option<[u8; 32]> {
     }
     let each = nodes(run).map(|node| {
         let Part { tile, from, count } = part(node)?;
-        Some(over(tiles.get(&tile)?.get(from..from + count)?))
+        let to = from.checked_add(count)?;
+        Some(over(tiles.get(&tile)?.get(from..to)?))
     });
     let all = each.collect::<Option<Vec<_>>>()?;
     all.into_iter()
         .rev()
         .reduce(|right, left| node_hash(&left, &right))
+}
+
+/// Whether a tile is what those above it in its `path` say. The root over `end(tile, width)` leaves, which is made of
+/// the last of them, tells of that one.
+pub fn agrees(tile: Tile, width: u64, tiles: &Tiles) -> bool {
+    let full = |tile: &Tile| Some(over(tiles.get(tile)?.get(..256)?));
+    path(tile, width).windows(2).all(|pair| {
+        let [at, above] = pair else { return false };
+        let place = usize::try_from(at.index % WIDTH).ok();
+        let told = || tiles.get(above)?.get(place?).copied();
+        told().is_some_and(|told| full(at) == Some(told))
+    })
+}
+
+/// A tile and, when all of it is meant, those above it, up to the first in which it is not at the end.
+pub fn path(tile: Tile, width: u64) -> Vec<Tile> {
+    let (mut path, mut at) = (vec![tile], tile);
+    while let Some(level) = at.level.checked_add(1).filter(|_| width == WIDTH) {
+        let index = at.index / WIDTH;
+        path.push(Tile { level, index });
+        if at.index % WIDTH != WIDTH - 1 {
+            break;
+        }
+        at = Tile { level, index };
+    }
+    path
+}
+
+/// How many leaves there are up to a tile's hash `width`; nothing when no log has as many.
+pub fn end(tile: Tile, width: u64) -> Option<u64> {
+    let each = WIDTH.checked_pow(tile.level.into())?;
+    let hashes = tile.index.checked_mul(WIDTH)?.checked_add(width)?;
+    hashes.checked_mul(each)
 }
 
 /// The node over neighbours.

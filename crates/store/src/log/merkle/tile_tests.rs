@@ -81,6 +81,39 @@ fn a_large_tree_agrees_with_another_implementation() {
     }
 }
 
+#[test]
+fn a_tile_that_is_not_that_of_its_log_is_told() {
+    let right = |tile: Tile, width: u64, tiles: &Tiles| {
+        let end = tile::end(tile, width).unwrap();
+        agrees(tile, width, tiles) && tile::hash((0, end), tiles) == tile::hash((0, end), &TILES)
+    };
+    let at = |level, index| Tile { level, index };
+    for (tile, width) in [
+        (at(0, 0), 256),
+        (at(0, 17), 256),
+        (at(0, 255), 256),
+        (at(0, 257), 256),
+        (at(0, 258), 188),
+        (at(1, 0), 256),
+        (at(1, 1), 2),
+        (at(2, 0), 1),
+    ] {
+        assert!(right(tile, width, &TILES), "{tile:?}");
+        let used = path(tile, width);
+        for place in [0, width as usize / 2, width as usize - 1] {
+            let mut spoiled = TILES.clone();
+            spoiled.get_mut(&tile).unwrap()[place][0] ^= 1;
+            assert!(!right(tile, width, &spoiled), "{tile:?} at {place}");
+        }
+        for above in &used[1..] {
+            let mut spoiled = TILES.clone();
+            spoiled.remove(above);
+            assert!(!right(tile, width, &spoiled), "{tile:?} without {above:?}");
+        }
+    }
+    assert_eq!(tile::end(at(7, u64::MAX / 2), 256), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

@@ -36,6 +36,15 @@ pub struct Claims {
     claims: HashMap<[u8; 16], Vec<Claim>>,
     findings: Vec<Finding>,
     unopened: Vec<Unopened>,
+    signed: Vec<Signed>,
+}
+
+/// What a key signed of its own log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signed {
+    stream: [u8; 16],
+    pub(super) public: [u8; 32],
+    pub(super) size: u64,
 }
 
 /// A note that none of the keys of its name signed. A later key may have: the entries tell.
@@ -77,29 +86,6 @@ impl Claims {
         self.believe(note, kept, None);
     }
 
-    /// What is wrong with a signed statement that should say this.
-    pub(super) fn stated(&self, note: &str, stream: Stream, wanted: &str) -> Option<Fault> {
-        let name = note::origin(stream);
-        let why = |why: String| Some(Fault::BadManifest { why });
-        let note = match note::parse(note) {
-            Ok(note) => note,
-            Err(error) => return why(error.to_string()),
-        };
-        if !note.is_of(wanted) {
-            return why("it is not about these lines; the file was changed".into());
-        }
-        let mut named = self.keys.iter().filter(|key| key.name() == name).peekable();
-        if named.peek().is_none() {
-            return Some(Fault::MissingKey { name });
-        }
-        let signed = named.any(|key| note.open(key).is_ok());
-        if signed {
-            None
-        } else {
-            why(NoteError::OtherKey.to_string())
-        }
-    }
-
     /// Whose log a note is about, if one of the keys at hand signed it.
     pub(super) fn signer(&self, note: &str) -> Option<Stream> {
         let note = note::parse(note).ok()?;
@@ -129,8 +115,14 @@ impl Claims {
             .map_err(|error| (bad(size, error), error))
             .and_then(|note| self.open(&note, stream, size));
         match opened {
-            Ok(all) => {
+            Ok((all, public)) => {
                 self.take(&all, kept == Kept::Anchor);
+                let (stream, size) = (stream.bytes(), all.instance.size);
+                self.signed.push(Signed {
+                    stream,
+                    public,
+                    size,
+                });
                 Some(all.instance)
             }
             Err((fault, NoteError::OtherKey)) => {
@@ -148,6 +140,12 @@ impl Claims {
                 None
             }
         }
+    }
+
+    /// Who signed what of a log.
+    pub(super) fn signed(&self, stream: Stream) -> impl Iterator<Item = &Signed> {
+        let all = self.signed.iter();
+        all.filter(move |signed| signed.stream == stream.bytes())
     }
 
     /// The keys of a log.
@@ -181,7 +179,7 @@ impl Claims {
         note: &Note,
         stream: Stream,
         size: Option<u64>,
-    ) -> Result<InstanceCheckpoint, (Fault, NoteError)> {
+    ) -> Result<(InstanceCheckpoint, [u8; 32]), (Fault, NoteError)> {
         let name = note::origin(stream);
         if note.claimed_origin() != name {
             let why = "it is another stream's".into();
@@ -194,7 +192,7 @@ impl Claims {
         let mut refused = NoteError::OtherKey;
         for key in named {
             match read(note, stream, key) {
-                Ok(opened) => return Ok(opened),
+                Ok(opened) => return Ok((opened, *key.public())),
                 Err(NoteError::OtherKey) => {}
                 Err(error) => refused = error,
             }

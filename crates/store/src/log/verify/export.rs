@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Against, Claims, Fault, Kept, Options, Report, Row, Verifier};
+use super::{Against, Claims, Fault, Kept, Manifest, Options, Report, Row, Verifier};
 use crate::log::note::origin;
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -51,7 +51,7 @@ struct Line {
 #[serde(deny_unknown_fields)]
 struct Last {
     checkpoint: Option<String>,
-    manifest: Option<String>,
+    manifest: String,
 }
 
 /// How the last line begins, and no other.
@@ -141,7 +141,7 @@ impl<W: Write> Writer<W> {
     pub fn finish(
         mut self,
         checkpoint: Option<&str>,
-        sign: impl FnOnce(&str) -> Option<String>,
+        sign: impl FnOnce(&str) -> String,
     ) -> io::Result<W> {
         let stated = statement(self.stream, self.span, self.count, &self.lines, checkpoint);
         let last = Last {
@@ -180,15 +180,15 @@ pub fn verify(input: impl BufRead, mut claims: Claims, deep: bool) -> Result<Rep
     match rows(&mut lines, stream, &mut verifier)? {
         Ok(last) => {
             let note = last.checkpoint.as_deref();
-            let stated = statement(stream, span, verifier.entries, &lines.seen, note);
+            let wanted = statement(stream, span, verifier.entries, &lines.seen, note);
             if let Some(note) = note {
                 claims.add(note, Kept::Stream(stream.bytes()));
             }
-            let manifest = last.manifest.as_deref();
-            let fault = manifest.and_then(|manifest| claims.stated(manifest, stream, &stated));
-            fault
-                .into_iter()
-                .for_each(|fault| verifier.findings.push(fault));
+            verifier.manifest = Some(Manifest {
+                note: last.manifest,
+                wanted,
+                to: span.1,
+            });
         }
         Err(fault) => verifier.findings.push(fault),
     }
@@ -287,8 +287,8 @@ impl<R: BufRead> Lines<R> {
             if !self.text.starts_with(LAST) {
                 continue;
             }
-            let manifest = self.parse::<Last>().and_then(|last| last.manifest);
-            let signer = manifest.as_deref().and_then(|note| claims.signer(note));
+            let last = self.parse::<Last>();
+            let signer = last.and_then(|last| claims.signer(&last.manifest));
             if let Some(stream) = signer {
                 let mut verifier = Verifier::new(stream.bytes(), Options::default());
                 let (line, expected) = (1, "the header of an export");

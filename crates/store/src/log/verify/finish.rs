@@ -1,8 +1,16 @@
 //! The end of a verification: the tree against every signed size, the head and the feed against the rows, and the
 //! report. A signature that covers more than was found is what gives a shortened log away.
 
-use super::{Claims, Fault, Report, Verifier, claims::Claim, finding::range, revisions};
-use crate::log::{FIRST_PREVIOUS, Frontier, note};
+use super::{
+    Claims, Fault, Report, Verifier,
+    claims::{Claim, Signed},
+    finding::range,
+    revisions,
+};
+use crate::log::{
+    FIRST_PREVIOUS, Frontier,
+    note::{self, Note, NoteError, VerifierKey},
+};
 use domain::Stream;
 
 /// The row that says where a stream stands.
@@ -34,7 +42,9 @@ pub struct Against<'a> {
 impl Verifier {
     /// Holds what was read against head, signatures and feed.
     pub fn finish(mut self, against: Against<'_>) -> Report {
-        let later = self.handed_over(against.claims);
+        let keys = self.keys(against.claims);
+        let stream = Stream::from_bytes(self.stream);
+        let later = against.claims.opened_again(stream, &keys.all);
         let mut claims = against.claims.of(self.stream);
         claims.extend(later.of(self.stream));
         claims.sort_by_key(|claim| claim.size);
@@ -48,6 +58,16 @@ impl Verifier {
             .chain(later.unopened(self.stream))
         {
             self.findings.push(finding.fault.clone());
+        }
+        let signed = against.claims.signed(stream).chain(later.signed(stream));
+        for fault in signed.filter_map(|signed| keys.after_its_end(signed)) {
+            self.findings.push(fault);
+        }
+        if let Some(manifest) = self.manifest.take() {
+            let fault = manifest.fault(stream, &keys);
+            fault
+                .into_iter()
+                .for_each(|fault| self.findings.push(fault));
         }
         let tree = self.tree(&claims);
         let signed = claims.last().map_or(0, |claim| claim.size);
@@ -74,17 +94,21 @@ impl Verifier {
         }
     }
 
-    /// What the notes claim that no key at hand opened, now that the entries have told of later keys.
-    fn handed_over(&mut self, claims: &Claims) -> Claims {
+    /// The log's keys: those at hand, and those that the entries tell of.
+    fn keys(&mut self, claims: &Claims) -> Keys {
         let stream = Stream::from_bytes(self.stream);
-        let mut keys = claims.keys_of(stream);
-        let pinned = !keys.is_empty();
+        let mut keys = Keys {
+            all: claims.keys_of(stream),
+            ended: Vec::new(),
+        };
+        let pinned = !keys.all.is_empty();
         for (seq, note) in std::mem::take(&mut self.handovers) {
             let note = note::parse(&note).ok();
-            let mut known = keys.iter().filter(|_| note.is_some());
-            let next = known.find_map(|key| note::verify_handover(note.as_ref()?, key).ok());
-            match next {
-                Some(key) => keys.push(key),
+            match note.and_then(|note| keys.next(&note)) {
+                Some((old, key)) => {
+                    keys.ended.push((old, seq));
+                    keys.all.push(key);
+                }
                 None if pinned => {
                     let what = "the log's key before it did not sign the one that it names";
                     self.findings.changed(seq, what);
@@ -95,7 +119,7 @@ impl Verifier {
                 }
             }
         }
-        claims.opened_again(stream, &keys)
+        keys
     }
 
     /// The hash of the last entry: of those it may be, the one that somebody else knows.
@@ -191,6 +215,69 @@ impl Verifier {
         if head.is_some_and(|head| head != last) {
             let what = "its state revision is not the last entry's";
             self.findings.push(Fault::HeadMismatch { what });
+        }
+    }
+}
+
+/// A log's keys, and those that signed the log over to another: in which entry.
+pub(super) struct Keys {
+    all: Vec<VerifierKey>,
+    ended: Vec<([u8; 32], u64)>,
+}
+
+impl Keys {
+    /// The entry in which a key handed the log over; from there on it signs nothing.
+    fn end(&self, public: &[u8; 32]) -> Option<u64> {
+        let ended = self.ended.iter().find(|(old, _)| old == public);
+        ended.map(|(_, seq)| *seq)
+    }
+
+    /// Who hands the log over in this note, and to whom.
+    fn next(&self, note: &Note) -> Option<([u8; 32], VerifierKey)> {
+        let mut able = self
+            .all
+            .iter()
+            .filter(|key| self.end(key.public()).is_none());
+        able.find_map(|key| Some((*key.public(), note::verify_handover(note, key).ok()?)))
+    }
+
+    fn after_its_end(&self, signed: &Signed) -> Option<Fault> {
+        let seq = self.end(&signed.public).filter(|seq| signed.size >= *seq)?;
+        let why = format!("signed by a key that had handed the log over in entry {seq}");
+        let size = Some(signed.size);
+        Some(Fault::BadCheckpoint { size, why })
+    }
+}
+
+/// What an export's last line states of those in front of it, and what they say.
+pub(super) struct Manifest {
+    pub(super) note: String,
+    pub(super) wanted: String,
+    /// The last entry.
+    pub(super) to: u64,
+}
+
+impl Manifest {
+    fn fault(&self, stream: Stream, keys: &Keys) -> Option<Fault> {
+        let why = |why: String| Some(Fault::BadManifest { why });
+        let note = match note::parse(&self.note) {
+            Ok(note) => note,
+            Err(error) => return why(error.to_string()),
+        };
+        if !note.is_of(&self.wanted) {
+            return why("it is not about these lines; the file was changed".into());
+        }
+        if keys.all.is_empty() {
+            let name = note::origin(stream);
+            return Some(Fault::MissingKey { name });
+        }
+        let mut signers = keys.all.iter().filter(|key| note.open(key).is_ok());
+        match signers.next().map(|key| keys.end(key.public())) {
+            None => why(NoteError::OtherKey.to_string()),
+            Some(Some(seq)) if seq <= self.to => why(format!(
+                "signed by a key that had handed the log over in entry {seq}"
+            )),
+            Some(_) => None,
         }
     }
 }

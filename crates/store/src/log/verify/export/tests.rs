@@ -11,7 +11,7 @@ fn export(log: &Log, from: u64, to: u64) -> Vec<u8> {
         writer.row(row).unwrap();
     }
     let name = origin(Stream::from_bytes(STREAM));
-    let sign = |text: &str| Some(sign_text(text, &name, &pair()));
+    let sign = |text: &str| sign_text(text, &name, &pair());
     writer
         .finish(log.notes.last().map(String::as_str), sign)
         .unwrap()
@@ -120,9 +120,25 @@ fn a_manifest_of_another_file_or_another_key_is_none() {
     let mixed = [&other[..=last(&other)], &whole[last(&whole) + 1..]].concat();
     assert_eq!((code(&other, false), code(&mixed, false)), (0, 1));
     let mut writer = Writer::new(Vec::new(), Stream::from_bytes(STREAM), 1, 0).unwrap();
-    assert_eq!(writer.out().is_empty(), false);
+    assert!(!writer.out().is_empty());
     let stranger = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
     let name = origin(Stream::from_bytes(STREAM));
-    let forged = writer.finish(None, |text| Some(sign_text(text, &name, &stranger)));
+    let forged = writer.finish(None, |text| sign_text(text, &name, &stranger));
     assert_eq!(code(&forged.unwrap(), false), 1);
+    // Whoever cannot sign leaves nothing in the signatures' place either.
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let header = text
+        .lines()
+        .next()
+        .unwrap()
+        .replace("\"to\":33", "\"to\":20");
+    let kept: Vec<&str> = text.lines().skip(1).take(20).collect();
+    for last in [
+        r#"{"checkpoint":null,"manifest":null}"#,
+        r#"{"checkpoint":null}"#,
+        r#"{"checkpoint":null,"manifest":""}"#,
+    ] {
+        let bare = format!("{header}\n{}\n{last}\n", kept.join("\n"));
+        assert_eq!(code(bare.as_bytes(), true), 1, "{last}");
+    }
 }

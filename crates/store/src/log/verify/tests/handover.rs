@@ -70,6 +70,39 @@ fn the_first_key_leads_to_the_last() {
 }
 
 #[test]
+fn a_key_that_handed_over_signs_nothing_more() {
+    let (first, second, third) = (pair(), pair_of(2), pair_of(3));
+    let handed = || [statement(&first, &second), statement(&second, &third)];
+    for signers in [
+        [&first, &first, &third],
+        [&first, &second, &second],
+        [&first, &second, &first],
+    ] {
+        let report = report(&[key()], handed(), signers);
+        assert_eq!(report.exit_code(), 1);
+        let told = told(&report);
+        assert!(
+            told[0].contains("signed by a key that had handed the log over in entry"),
+            "{told:?}"
+        );
+    }
+    // Whoever has all of the keys is told the same.
+    let all = [key(), key_of(&second), key_of(&third)];
+    assert_eq!(
+        report(&all, handed(), [&first, &second, &third]).exit_code(),
+        0
+    );
+    assert_eq!(
+        report(&all, handed(), [&first, &second, &first]).exit_code(),
+        1
+    );
+    // A log is handed over once.
+    let twice = [statement(&first, &second), statement(&first, &third)];
+    let taken = report(&[key()], twice, [&first, &second, &third]);
+    assert!(located(&taken, 20), "{:?}", told(&taken));
+}
+
+#[test]
 fn a_forged_handover_is_found_at_its_entry() {
     let (first, second, third, stranger) = (pair(), pair_of(2), pair_of(3), pair_of(4));
     let right = || statement(&first, &second);
