@@ -121,7 +121,7 @@ async fn verified(server: &Server, means: &Means, number: usize) -> Result<(), F
         held,
     );
     let copy = tempfile::tempdir().map_err(Failure::refused)?;
-    tamper::copy(means, data, copy.path())
+    tamper::copy(data, copy.path())
         .await
         .map_err(Failure::refused)?;
     let place = tamper::change_one_byte(means, copy.path())

@@ -70,6 +70,15 @@ impl Store {
         Ok(Self { backend })
     }
 
+    /// Writes all that the file at `from` holds, at one moment and beside whoever writes it, to the file `to`, which must
+    /// not exist. Blocks.
+    ///
+    /// # Errors
+    /// When the one cannot be read or the other not be made.
+    pub fn sqlite_copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        sqlite::copy(from, to)
+    }
+
     /// Connects to the database at `url`, migrating it. Blocks.
     ///
     /// # Errors

@@ -10,9 +10,6 @@ use kernel::{Clock, Entropy};
 use std::{fs, io, path::Path, sync::Arc};
 use store::{Options, Store, StoreError};
 
-/// How often a copy is taken until it is one of a quiet moment.
-const ATTEMPTS: usize = 5;
-
 /// Why the log could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum TamperError {
@@ -25,8 +22,8 @@ pub enum TamperError {
     /// The verifier.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// A copy is not whole.
-    #[error("no whole copy could be taken")]
+    /// A thread ended before its work.
+    #[error("the file could not be opened or copied")]
     NoCopy,
     /// No entry could be chosen.
     #[error("no entry lies whole on a page of the file")]
@@ -43,21 +40,15 @@ pub struct Means {
 }
 
 impl Means {
-    async fn open(&self, folder: &Path, to_read: bool) -> Result<Store, TamperError> {
+    async fn open(&self, folder: &Path) -> Result<Store, TamperError> {
         let options = Options {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             connections: 1,
         };
         let file = folder.join(DATABASE);
-        let open = move || {
-            if to_read {
-                Store::sqlite_to_read(&file, options)
-            } else {
-                Store::sqlite(&file, options)
-            }
-        };
-        let opened = tokio::task::spawn_blocking(open).await;
+        let opened =
+            tokio::task::spawn_blocking(move || Store::sqlite_to_read(&file, options)).await;
         Ok(opened.map_err(|_| TamperError::NoCopy)??)
     }
 }
@@ -71,7 +62,7 @@ async fn close(store: Store) {
 /// # Errors
 /// When it cannot be read.
 pub async fn look(means: &Means, folder: &Path) -> Result<Verified, TamperError> {
-    let store = means.open(folder, true).await?;
+    let store = means.open(folder).await?;
     let verified = verify(
         &store,
         Asked {
@@ -87,27 +78,11 @@ pub async fn look(means: &Means, folder: &Path) -> Result<Verified, TamperError>
 /// A copy of a data folder's database in another folder, all of it in one file.
 ///
 /// # Errors
-/// When none is whole.
-pub async fn copy(means: &Means, from: &Path, to: &Path) -> Result<(), TamperError> {
-    for _ in 0..ATTEMPTS {
-        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
-            match fs::copy(from.join(&name), to.join(&name)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                done => drop(done?),
-            }
-        }
-        // Opening it to write and closing it moves the write-ahead log into the file.
-        if let Ok(store) = means.open(to, false).await {
-            close(store).await;
-            if look(means, to)
-                .await
-                .is_ok_and(|verified| verified.exit_code() == 0)
-            {
-                return Ok(());
-            }
-        }
-    }
-    Err(TamperError::NoCopy)
+/// When none can be made.
+pub async fn copy(from: &Path, to: &Path) -> Result<(), TamperError> {
+    let (from, to) = (from.join(DATABASE), to.join(DATABASE));
+    let copied = tokio::task::spawn_blocking(move || Store::sqlite_copy(&from, &to)).await;
+    Ok(copied.map_err(|_| TamperError::NoCopy)??)
 }
 
 /// Changes one byte of one entry in the file; returns whose it is and which.
@@ -115,7 +90,7 @@ pub async fn copy(means: &Means, from: &Path, to: &Path) -> Result<(), TamperErr
 /// # Errors
 /// When no entry can be changed by one byte.
 pub async fn change_one_byte(means: &Means, folder: &Path) -> Result<(Stream, u64), TamperError> {
-    let store = means.open(folder, true).await?;
+    let store = means.open(folder).await?;
     let mut streams: Vec<Stream> = store
         .heads(None)
         .await?

@@ -5,6 +5,7 @@ use super::{
     conn::{Checkpoint, Lite, sound},
     room::Room,
 };
+use crate::StoreError;
 use std::{
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
@@ -42,16 +43,32 @@ impl Ticks {
 
 /// Works until it is stopped.
 pub(super) fn run(conn: &Lite, ticks: &Ticks, room: &Room) {
-    let mut moved = conn.patience(PATIENCE).map(|()| 0);
+    let mut moved = conn.patience(PATIENCE);
     while ticks.next() {
         if let Err(error) = moved {
             tracing::warn!(%error, "the write-ahead log was not moved into the file");
         }
         room.look();
-        moved = conn.checkpoint(Checkpoint::Passive);
-        if matches!(moved, Ok(LONG..)) {
-            moved = conn.checkpoint(Checkpoint::Restart);
-        }
+        moved = advance(conn);
         sound(&moved);
     }
+}
+
+/// Before the log begins anew, the disk must have what was moved. Nearly all of that is waited for here: what the engine
+/// waits for itself, it waits for while it holds up the writer.
+fn advance(conn: &Lite) -> Result<(), StoreError> {
+    if step(conn)? < LONG {
+        return Ok(());
+    }
+    step(conn)?;
+    conn.checkpoint(Checkpoint::Restart).map(|_| ())
+}
+
+/// Moves what can be moved; returns how many frames the log holds. Once it has moved all, the engine has synced.
+fn step(conn: &Lite) -> Result<u64, StoreError> {
+    let (frames, moved) = conn.checkpoint(Checkpoint::Passive)?;
+    if moved < frames {
+        conn.sync()?;
+    }
+    Ok(frames)
 }

@@ -1,6 +1,7 @@
 //! A connection to the file: its settings, its statements, and what its errors mean. Never begins or ends a
 //! transaction by itself.
 
+use super::file;
 use crate::{
     Engine, StoreError,
     conn::Conn,
@@ -15,8 +16,8 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
-    fs::{OpenOptions, Permissions},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::File,
+    io,
     path::Path,
     sync::{
         Arc,
@@ -65,13 +66,13 @@ pub(super) struct Lite {
     /// When the present read must have ended, by the boot-time clock.
     deadline: Arc<AtomicI64>,
     clock: Option<Arc<dyn Clock>>,
+    /// None where nothing is written.
+    file: Option<Arc<File>>,
 }
 
 impl Lite {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        private(path).map_err(|error| {
-            StoreError::Lost(format!("{} cannot be opened: {error}", path.display()))
-        })?;
+        let file = file::keep(path).map_err(|error| lost(path, &error))?;
         let inner = Connection::open(path).map_err(meaning)?;
         inner
             .busy_timeout(Duration::from_secs(5))
@@ -83,6 +84,7 @@ impl Lite {
             inner,
             deadline: Arc::new(AtomicI64::new(i64::MAX)),
             clock: None,
+            file: Some(file),
         })
     }
 
@@ -100,7 +102,22 @@ impl Lite {
             inner,
             deadline: Arc::new(AtomicI64::new(i64::MAX)),
             clock: None,
+            file: None,
         })
+    }
+
+    /// Writes all that the file holds to another, which is made, readable by nobody else.
+    pub(super) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let inner = Connection::open_with_flags(from, flags).map_err(meaning)?;
+        let name = to
+            .to_str()
+            .ok_or_else(|| StoreError::Lost(format!("{} is not a name in UTF-8", to.display())))?;
+        drop(file::keep(to).map_err(|error| lost(to, &error))?);
+        inner
+            .execute("VACUUM INTO ?1", [name])
+            .map(|_| ())
+            .map_err(meaning)
     }
 
     /// Interrupts statements that go on after the deadline.
@@ -170,18 +187,25 @@ impl Lite {
         self.inner.is_autocommit()
     }
 
-    /// Moves frames of the write-ahead log into the file; returns how many the log holds, moved or not.
-    pub(super) fn checkpoint(&self, mode: Checkpoint) -> Result<u64, StoreError> {
+    /// Moves frames of the write-ahead log into the file; returns how many the log holds and how many of them were moved.
+    pub(super) fn checkpoint(&self, mode: Checkpoint) -> Result<(u64, u64), StoreError> {
         let sql = match mode {
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
             Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
-        let frames: i64 = self
-            .inner
-            .query_row(sql, [], |row| row.get(1))
-            .map_err(meaning)?;
-        Ok(u64::try_from(frames).unwrap_or(0))
+        let counts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let (frames, moved) = self.inner.query_row(sql, [], counts).map_err(meaning)?;
+        Ok((
+            u64::try_from(frames).unwrap_or(0),
+            u64::try_from(moved).unwrap_or(0),
+        ))
+    }
+
+    /// Waits until the disk has what was moved into the file, while nobody waits for it.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        let synced = self.file.as_ref().map_or(Ok(()), |file| file.sync_data());
+        synced.map_err(|error| StoreError::Disk(format!("the file was not synced: {error}")))
     }
 
     /// How long to wait for a lock.
@@ -205,17 +229,6 @@ fn plan_once(conn: &Connection) -> Result<(), StoreError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map(|_| ())
         .map_err(meaning)
-}
-
-/// Makes the file readable by nobody else before anything is in it; the log beside it inherits that.
-fn private(path: &Path) -> std::io::Result<()> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 impl Conn for Lite {
@@ -310,6 +323,10 @@ pub(super) fn sound<T>(done: &Result<T, StoreError>) {
         tracing::error!(%cause, "the disk failed, and what it holds is not known; stopping: look at the disk, then start again");
         std::process::exit(DISK_FAILED);
     }
+}
+
+fn lost(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Lost(format!("{} cannot be opened: {error}", path.display()))
 }
 
 fn meaning(error: rusqlite::Error) -> StoreError {

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod conn;
+mod file;
 mod reader;
 mod room;
 mod writer;
@@ -54,6 +55,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         beside: 2,
     },
 ];
+
+/// See [`crate::Store::sqlite_copy`].
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    Lite::copy(from, to)
+}
 
 /// What the writing thread takes from its queue.
 pub(crate) enum Job {

@@ -2,7 +2,10 @@
 
 use crate::world::{Place, World};
 use rusqlite::Connection;
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 use store::{Options, Store, StoreError};
 
 fn path(world: &World) -> &Path {
@@ -50,6 +53,60 @@ async fn the_file_is_private_and_what_is_appended_stays() {
             );
         }
     }
+}
+
+/// A process that reads the file and leaves, as somebody's `sqlite3` shell does; ran by the test below.
+#[test]
+#[ignore = "it is the other process of a test"]
+fn a_visitor() {
+    let Some(path) = std::env::var_os("VISITED") else {
+        return;
+    };
+    let raw = Connection::open(path).unwrap();
+    let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let found = raw.query_row("SELECT count(*) FROM audit_events", [], count);
+    assert_eq!(found.unwrap(), 1);
+}
+
+/// SQLite deletes the log when its last reader leaves: a visitor must not take itself for that one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_does_not_take_the_log_along() {
+    let world = World::sqlite().unwrap();
+    let org = world.org();
+    world.revoke(org, 1).await;
+    let log = path(&world).with_file_name("cardea.db-wal");
+    let before = std::fs::metadata(&log).unwrap().ino();
+    let visit = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "file::a_visitor", "--ignored"])
+        .env("VISITED", path(&world))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&visit.stdout).into_owned();
+    assert!(
+        visit.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert_eq!(std::fs::metadata(&log).unwrap().ino(), before);
+}
+
+/// A copy is one moment of the file, though its latest rows are still in the log beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_holds_what_the_log_beside_the_file_holds() {
+    let world = World::sqlite().unwrap();
+    let org = world.org();
+    world.revoke(org, 1).await;
+    let copy = path(&world).with_file_name("copy.db");
+    Store::sqlite_copy(path(&world), &copy).unwrap();
+    let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let raw = Connection::open(&copy).unwrap();
+    let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let found = raw.query_row("SELECT count(*) FROM audit_events", [], count);
+    assert_eq!(found.unwrap(), 1);
+    assert!(
+        Store::sqlite_copy(path(&world), &copy).is_err(),
+        "over a copy"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
