@@ -42,33 +42,42 @@ impl Ticks {
 }
 
 /// Works until it is stopped.
-pub(super) fn run(conn: &Lite, ticks: &Ticks, room: &Room) {
-    let mut moved = conn.patience(PATIENCE);
+pub(super) fn run(conn: Lite, ticks: &Ticks, room: &Room) {
+    let mut mover = Mover { conn, moved: 0 };
+    let mut done = mover.conn.patience(PATIENCE);
     while ticks.next() {
-        if let Err(error) = moved {
+        if let Err(error) = done {
             tracing::warn!(%error, "the write-ahead log was not moved into the file");
         }
         room.look();
-        moved = advance(conn);
-        sound(&moved);
+        done = mover.advance();
+        sound(&done);
     }
 }
 
-/// Before the log begins anew, the disk must have what was moved. Nearly all of that is waited for here: what the engine
-/// waits for itself, it waits for while it holds up the writer.
-fn advance(conn: &Lite) -> Result<(), StoreError> {
-    if step(conn)? < LONG {
-        return Ok(());
-    }
-    step(conn)?;
-    conn.checkpoint(Checkpoint::Restart).map(|_| ())
+struct Mover {
+    conn: Lite,
+    /// How many frames of the log had been moved the last time.
+    moved: u64,
 }
 
-/// Moves what can be moved; returns how many frames the log holds. Once it has moved all, the engine has synced.
-fn step(conn: &Lite) -> Result<u64, StoreError> {
-    let (frames, moved) = conn.checkpoint(Checkpoint::Passive)?;
-    if moved < frames {
-        conn.sync()?;
+impl Mover {
+    /// Before the log begins anew, the disk must have what was moved. Nearly all of that is waited for here: what the
+    /// engine waits for itself, it waits for while it holds up the writer.
+    fn advance(&mut self) -> Result<(), StoreError> {
+        if self.step()? < LONG {
+            return Ok(());
+        }
+        self.step()?;
+        self.conn.checkpoint(Checkpoint::Restart).map(|_| ())
     }
-    Ok(frames)
+
+    /// Moves what can be moved; returns how many frames the log holds.
+    fn step(&mut self) -> Result<u64, StoreError> {
+        let (frames, moved) = self.conn.checkpoint(Checkpoint::Passive)?;
+        if std::mem::replace(&mut self.moved, moved) != moved {
+            self.conn.sync()?;
+        }
+        Ok(frames)
+    }
 }

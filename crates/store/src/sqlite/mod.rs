@@ -118,7 +118,7 @@ impl Sqlite {
         }
         let (conn, ticks) = (Lite::open(path)?, store.ticks.clone());
         store.spawn("store-checkpoint", move || {
-            checkpoint::run(&conn, &ticks, &room)
+            checkpoint::run(conn, &ticks, &room)
         })?;
         Ok(store)
     }
