@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two moves while there is something to move: what the disk takes a few milliseconds to write holds up a
+/// commit for no longer than that.
+const BUSY: Duration = Duration::from_millis(50);
+const IDLE: Duration = Duration::from_millis(250);
 /// How long the writer may have to wait for readers of the old log, before the next try.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Frames of 4 KiB: 64 MiB. Writing over a log costs less than making it longer, and a page that was written often
@@ -32,11 +35,11 @@ impl Ticks {
     }
 
     /// Waits for the next time; says whether there is one.
-    fn next(&self) -> bool {
+    fn next(&self, pause: Duration) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .changed
-            .wait_timeout_while(stopped, PAUSE, |stopped| !*stopped);
+            .wait_timeout_while(stopped, pause, |stopped| !*stopped);
         !*waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -44,8 +47,8 @@ impl Ticks {
 /// Works until it is stopped.
 pub(super) fn run(conn: Lite, ticks: &Ticks, room: &Room) {
     let mut mover = Mover { conn, moved: 0 };
-    let mut done = mover.conn.patience(PATIENCE);
-    while ticks.next() {
+    let mut done = mover.conn.patience(PATIENCE).map(|()| IDLE);
+    while ticks.next(*done.as_ref().unwrap_or(&IDLE)) {
         if let Err(error) = done {
             tracing::warn!(%error, "the write-ahead log was not moved into the file");
         }
@@ -63,13 +66,14 @@ struct Mover {
 
 impl Mover {
     /// Before the log begins anew, the disk must have what was moved. Nearly all of that is waited for here: what the
-    /// engine waits for itself, it waits for while it holds up the writer.
-    fn advance(&mut self) -> Result<(), StoreError> {
-        if self.step()? < LONG {
-            return Ok(());
+    /// engine waits for itself, it waits for while it holds up the writer. Returns the pause until the next move.
+    fn advance(&mut self) -> Result<Duration, StoreError> {
+        let before = self.moved;
+        if self.step()? >= LONG {
+            self.step()?;
+            self.conn.checkpoint(Checkpoint::Restart)?;
         }
-        self.step()?;
-        self.conn.checkpoint(Checkpoint::Restart).map(|_| ())
+        Ok(if self.moved == before { IDLE } else { BUSY })
     }
 
     /// Moves what can be moved; returns how many frames the log holds.

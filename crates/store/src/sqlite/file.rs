@@ -14,8 +14,8 @@ use std::{
 type Identity = (u64, u64);
 
 /// One descriptor of each database file that was opened. A process that closes any descriptor of a file loses every
-/// lock it has on it (fcntl(2), "Advisory record locking"); without its lock, the next visitor to leave, a `sqlite3`
-/// shell for example, takes itself for the last one and deletes the write-ahead log that is still written to.
+/// lock it has on it (fcntl(2), "Advisory record locking"); without its lock, the next visitor to leave, a distribution's
+/// `sqlite3` shell for example, takes itself for the last one and deletes the write-ahead log that is still written to.
 static KEPT: Mutex<BTreeMap<Identity, Arc<File>>> = Mutex::new(BTreeMap::new());
 
 /// The descriptor of a database file, which is made if there is none, readable by nobody else.
