@@ -52,7 +52,7 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The database server; absent for the embedded database.
     pub database_url: Option<SecretString>,
-    /// Counts that nodes would share; nothing uses it yet.
+    /// The shared fast state.
     pub redis_url: Option<SecretString>,
     /// The listener's certificate and key; without them it speaks plain HTTP.
     pub tls: Option<TlsFiles>,

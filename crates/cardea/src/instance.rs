@@ -2,9 +2,11 @@
 //! server, a command beside no server, or a test. Refuses a key or a public URL other than the first ones.
 
 use crate::data::{self, Data, DataError, HeldData, KeyError};
+use egress::{Guarded, Redis, RedisError};
 use kernel::{Clock, Entropy, ExposeSecret, Micros, SecretString, Steady, ambient, limits};
 use service::{
-    Failures, Node, Platform, SubjectKeys, checkpoint, oauth::KeyCache, sealing::Keyring, setup,
+    Failures, Node, Platform, SubjectKeys, checkpoint, gate::Gate, oauth::KeyCache,
+    sealing::Keyring, setup,
 };
 use std::{path::PathBuf, sync::Arc};
 use store::{Store, StoreError};
@@ -21,6 +23,8 @@ pub struct Opening {
     pub data: PathBuf,
     /// The database server; absent for the embedded database in the data folder.
     pub database_url: Option<SecretString>,
+    /// Counts that nodes share, for a server.
+    pub redis_url: Option<SecretString>,
     /// The instance key, where it is not in the data folder.
     pub instance_key: Option<PathBuf>,
     /// The public origin that somebody asked for.
@@ -39,6 +43,7 @@ impl Opening {
         Self {
             data: data.into(),
             database_url: None,
+            redis_url: None,
             instance_key: None,
             public_url: None,
             max_staleness: limits::STALENESS,
@@ -76,6 +81,9 @@ pub enum OpenError {
         /// What was asked for.
         asked: String,
     },
+    /// The address of the shared counts.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
     /// The service refused.
     #[error("{0}")]
     Service(String),
@@ -202,6 +210,7 @@ async fn build(
     let public_url = public_url(opening, &store, default_url).await?;
     let node =
         Node::start_within(store.clone(), opening.clock.clone(), opening.max_staleness).await?;
+    let gate = Arc::new(gate(opening, &keyring)?);
     let platform = Platform {
         store,
         node: Arc::new(node),
@@ -210,7 +219,7 @@ async fn build(
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),
-        gate: Arc::default(),
+        gate,
         clock: opening.clock.clone(),
         entropy: opening.entropy.clone(),
         public_url,
@@ -219,6 +228,15 @@ async fn build(
     };
     setup::prepare_instance(&platform).await?;
     Ok(Arc::new(platform))
+}
+
+/// The gate, which counts with other nodes where there is something to count in.
+fn gate(opening: &Opening, keyring: &Keyring) -> Result<Gate, OpenError> {
+    let Some(url) = &opening.redis_url else {
+        return Ok(Gate::default());
+    };
+    let fast = Arc::new(Guarded::new(Arc::new(Redis::new(url)?)));
+    Ok(Gate::default().sharing(fast, keyring.sources()))
 }
 
 /// The key's subkeys, if the key is the one that the database knows.

@@ -12,7 +12,9 @@ use crate::{
 use ipnet::IpNet;
 use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
 use service::{
-    Platform, checkpoint, flush_failures, upkeep,
+    Platform, checkpoint, flush_failures,
+    quotas::{Warned, warn_of_rates},
+    upkeep,
     witness::{self, Witnesses},
 };
 use std::{
@@ -47,6 +49,8 @@ pub struct Options {
     pub database_url: Option<SecretString>,
     /// The listener's certificate and key; without them it speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Counts that nodes share: a Redis or Valkey server.
+    pub redis_url: Option<SecretString>,
     /// The instance key, where it is not in the data folder.
     pub instance_key: Option<PathBuf>,
     /// Networks of proxies that are believed.
@@ -72,6 +76,7 @@ impl Options {
             public_url: None,
             database_url: None,
             tls: None,
+            redis_url: None,
             instance_key: None,
             trusted_proxies: Vec::new(),
             max_staleness: limits::STALENESS,
@@ -86,6 +91,7 @@ impl Options {
         Opening {
             data: self.data.clone(),
             database_url: self.database_url.clone(),
+            redis_url: self.redis_url.clone(),
             instance_key: self.instance_key.clone(),
             public_url: self.public_url.clone(),
             max_staleness: self.max_staleness,
@@ -165,6 +171,7 @@ impl Server {
             .join(member(&platform))
             .await
             .map_err(OpenError::from)?;
+        renew(&platform).await;
         let mut tasks = JoinSet::new();
         let mut witnessing = JoinSet::new();
         let started = Witnesses::start(&options.witness, &platform.clock, &mut witnessing);
@@ -310,12 +317,26 @@ fn background(
 ) {
     tasks.spawn(platform.node.clone().follow());
     let (gate, clock) = (platform.gate.clone(), platform.clock.clone());
+    if let Some(fast) = gate.shared().cloned() {
+        tasks.spawn(async move { fast.watch().await });
+    }
     tasks.spawn(gate.watch(platform.store.clone(), clock));
     tasks.spawn(checkpoint::run(platform.clone(), witnesses));
     tasks.spawn(upkeep::run(platform.clone()));
     tasks.spawn(watch(platform.clone()));
     tasks.spawn(service::log::make_tiles(platform.clone()));
     tasks.spawn(flush(platform.clone(), data.clone()));
+}
+
+/// Reaches the shared counts before the first request. A node that cannot starts nevertheless: what is lost is
+/// strictness over nodes, and the next second tries again.
+async fn renew(platform: &Platform) {
+    let Some(fast) = platform.gate.shared() else {
+        return;
+    };
+    if let Err(lost) = fast.renew().await {
+        tracing::error!(%lost, "there are no shared counts; this node counts by itself, more strictly");
+    }
 }
 
 /// Looks after the database's threads and says how the live state is.
@@ -331,8 +352,10 @@ async fn watch(platform: Arc<Platform>) {
 
 async fn flush(platform: Arc<Platform>, data: Data) {
     let mut every = tokio::time::interval(FLUSH);
+    let mut warned = Warned::default();
     loop {
         every.tick().await;
+        warn_of_rates(&platform, &mut warned).await;
         flush_failures(&platform, platform.clock.now()).await;
         metrics::upkeep();
         forget_setup(&platform, &data);

@@ -1,7 +1,7 @@
 //! Organizations, accounts and memberships: one account a human, one membership an organization.
 //! What decisions read is in the cores; names and addresses are not.
 
-use crate::{Change, Entity, Stream, Table};
+use crate::{Change, Entity, Quotas, Stream, Table};
 use kernel::{Id, Org, Timestamp, User};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct OrganizationCore {
     pub state: OrganizationState,
     /// The hub it belongs to.
     pub parent: Option<Id<Org>>,
+    /// How much it may have of anything.
+    #[serde(default, skip_serializing_if = "Quotas::is_empty")]
+    pub quotas: Quotas,
 }
 
 /// An organization.

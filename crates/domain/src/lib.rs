@@ -12,6 +12,7 @@ pub mod lineage;
 pub mod name;
 mod permission;
 mod principal;
+mod quota;
 mod revocation;
 mod role;
 mod run;
@@ -35,6 +36,7 @@ pub use key::{KeyAlgorithm, KeyPurpose, KeyState, SigningKey, SigningKeyCore, Su
 pub use lineage::{GrantId, Lineage};
 pub use permission::{Permission, Permissions, Reach};
 pub use principal::{Owner, Principal};
+pub use quota::Quotas;
 pub use revocation::{Revocation, RevocationCore};
 pub use role::{Assignment, AssignmentCore, Builtin, Held, Role, RoleCore};
 pub use run::{Initiator, Run, RunCore, RunState};

@@ -99,6 +99,7 @@ permissions! {
     "instance" {
         InstanceOrgsCreate "create_orgs" "Make organizations";
         InstanceKill "kill" "Stop every agent of every organization";
+        InstanceOrgsLimit "limit_orgs" "Set how much an organization may have";
     }
 }
 

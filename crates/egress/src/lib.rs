@@ -3,8 +3,12 @@
 
 mod client;
 mod error;
+mod fast;
+mod redis;
 mod request;
 
 pub use client::{Client, ClientOptions};
 pub use error::Error;
+pub use fast::{Counted, FastState, Guarded, Lost};
+pub use redis::{Redis, RedisError};
 pub use request::{Request, Response};

@@ -166,6 +166,8 @@ limits! {
     REFUSAL_PAUSE_MILLIS: usize = 250, "milliseconds";
     /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
     FAILED_PER_SOURCE: usize = 6_000, "failures";
+    /// Largest quota of an organization; what is to be larger is left out, and then not bounded.
+    QUOTA_MAX: u64 = 1_000_000_000, "of anything";
     /// Connections that one address may hold at once; trusted proxies are not counted.
     CONNECTIONS_PER_SOURCE: usize = 1_024, "connections";
     /// Room beside an embedded database that is kept for what takes authority away when its disk is full.

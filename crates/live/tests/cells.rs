@@ -34,6 +34,7 @@ fn organization(n: u8) -> Change {
         issuer: "https://id.example/o".into(),
         state: OrganizationState::Active,
         parent: None,
+        quotas: domain::Quotas::default(),
     })
 }
 

@@ -152,6 +152,7 @@ impl World {
             issuer: "i".into(),
             state: OrganizationState::Active,
             parent: None,
+            quotas: domain::Quotas::default(),
         });
         let cells = Cells::new(
             &[organization],

@@ -250,6 +250,7 @@ fn organization(open: bool) -> Change {
         issuer: "i".into(),
         state,
         parent: None,
+        quotas: domain::Quotas::default(),
     })
 }
 

@@ -23,6 +23,7 @@ mod operation;
 mod page;
 mod pipeline;
 mod platform;
+pub mod quotas;
 mod redact;
 mod registry;
 mod revocation;

@@ -13,6 +13,7 @@ registry! {
     crate::setup::Redeem,
     crate::setup::CreateOrganization,
     crate::setup::ReadOrganization,
+    crate::quotas::SetQuotas,
     crate::directory::CreateUser,
     crate::directory::ListUsers,
     crate::directory::ReadUser,

@@ -102,6 +102,7 @@ pub struct Keyring {
     tokens: SealingKey,
     pepper: hmac::Key,
     cursors: hmac::Key,
+    sources: hmac::Key,
     check: String,
 }
 
@@ -126,6 +127,7 @@ impl Keyring {
             tokens: SealingKey::new(&subkey("opaque-tokens/1")?).ok_or(SealError)?,
             pepper: hmac::Key::new(hmac::HMAC_SHA256, &subkey("pepper/1")?),
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &subkey("cursors/1")?),
+            sources: hmac::Key::new(hmac::HMAC_SHA256, &subkey("sources/1")?),
             check: hex(check.as_ref()),
         })
     }
@@ -175,6 +177,10 @@ impl Keyring {
     pub fn hash_secret(&self, kind: &str, stream: Stream, row: [u8; 16], secret: &[u8]) -> String {
         let message = framed(&[kind.as_bytes(), &stream.bytes(), &row, secret]);
         hex(hmac::sign(&self.pepper, &message).as_ref())
+    }
+    /// The key under which nodes name an address to each other without saying it.
+    pub fn sources(&self) -> hmac::Key {
+        self.sources.clone()
     }
     /// Signs a page cursor.
     pub fn sign_cursor(&self, message: &[u8]) -> [u8; 32] {

@@ -206,6 +206,20 @@ pub(crate) fn count<E: Entity>(
     Cells::new(name, row.unwrap_or_default()).count("count")
 }
 
+/// How many rows of a kind did not end; triggers on their tables keep the figure.
+pub(crate) fn tally(
+    conn: &mut dyn Conn,
+    stream: Stream,
+    kind: &'static str,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT count FROM tally WHERE stream = $1 AND kind = $2";
+    let row = conn.query(sql, &[stream.into(), kind.into()])?;
+    match row.into_iter().next() {
+        Some(row) => Cells::new("tally", row).count("count"),
+        None => Ok(0),
+    }
+}
+
 /// Adds a condition for each member. A member's place stands in the statement, so it may hold nothing but names.
 fn narrow<'a>(
     engine: Engine,

@@ -62,6 +62,14 @@ impl<'c> Reader<'c> {
         entity::count::<E>(self.on(stream)?, stream, filter)
     }
 
+    /// How many `users`, `agents` or `tokens` of an organization did not end, as the tables themselves count.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn tally(&mut self, stream: Stream, kind: &'static str) -> Result<u64, StoreError> {
+        entity::tally(self.on(stream)?, stream, kind)
+    }
+
     /// Who holds a unique name.
     ///
     /// # Errors

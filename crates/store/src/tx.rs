@@ -141,6 +141,15 @@ impl Tx<'_> {
         self.sql(|conn| entity::count::<E>(conn, stream, filter))
     }
 
+    /// How many `users`, `agents` or `tokens` of an organization did not end, as the tables themselves count.
+    ///
+    /// # Errors
+    /// As for `put`.
+    pub fn tally(&mut self, stream: Stream, kind: &'static str) -> Result<u64, Refusal> {
+        self.covers(stream)?;
+        self.sql(|conn| entity::tally(conn, stream, kind))
+    }
+
     /// Takes the name `value` among those of this `kind` (such as `agent.name`) for `id`.
     ///
     /// # Errors

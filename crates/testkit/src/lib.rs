@@ -13,6 +13,7 @@ pub mod clock;
 pub mod disk;
 pub mod postgres;
 pub mod proxy;
+pub mod redis;
 pub mod sqlite;
 pub mod tools;
 

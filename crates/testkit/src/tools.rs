@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub enum Tool {
     /// The servers' programs of PostgreSQL.
     Postgres,
+    /// The fast state that nodes share.
+    Redis,
     /// Python with joserfc, Authlib, requests and fastmcp.
     Python,
     /// Node 22 or newer, with the packages in [`node_modules`].
@@ -31,6 +33,7 @@ impl Tool {
     pub fn find(self) -> Option<PathBuf> {
         match self {
             Self::Postgres => crate::postgres::programs().map(|folder| folder.join("postgres")),
+            Self::Redis => on_path("redis-server"),
             Self::Python => python(),
             Self::Node => node(),
             Self::Promtool => promtool(),

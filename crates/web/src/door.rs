@@ -49,6 +49,8 @@ pub struct Readiness {
     pub node: Option<String>,
     /// How the witnesses of checkpoints do. Nobody is turned away because one does not answer.
     pub witnesses: Vec<String>,
+    /// Who counts requests and failures: `own` by itself, `shared` with the other nodes, `alone` while that is lost.
+    pub counts: &'static str,
 }
 
 impl Readiness {
@@ -78,6 +80,11 @@ impl Readiness {
             epoch: platform.node.epoch(),
             node: platform.node.member().map(|member| member.name.clone()),
             witnesses: Vec::new(),
+            counts: match platform.gate.shared() {
+                None => "own",
+                Some(fast) if fast.is_open() => "alone",
+                Some(_) => "shared",
+            },
         }
     }
     /// Whether requests should be sent here.

@@ -36,6 +36,7 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         epoch,
         node,
         witnesses,
+        counts,
     } = &readiness;
     let status = match (is_ready, draining) {
         (true, _) => "ready",
@@ -45,6 +46,7 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
     let mut body = json!({
         "status": status, "started": started, "lagging": lagging, "failing": failing,
         "limited": limited, "database": database, "epoch": epoch, "node": node,
+        "counts": counts,
     });
     if let (false, Some(body)) = (witnesses.is_empty(), body.as_object_mut()) {
         body.insert("witnesses".into(), json!(witnesses));

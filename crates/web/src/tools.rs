@@ -60,7 +60,7 @@ async fn admitted(
     org: &str,
     request: Request,
 ) -> Result<Response> {
-    let ticket = turn::admit(door, Class::Management, Some(org))?;
+    let ticket = turn::admit(door, Class::Management, Some(org)).await?;
     let outcome = call(door, tools, arrival, org, &ticket, request).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }

@@ -30,13 +30,18 @@ impl Default for Lateness {
 /// Lets a request in, for the organization that its path names.
 ///
 /// # Errors
-/// `overloaded`.
-pub(crate) fn admit(door: &Door, class: Class, org: Option<&str>) -> Result<Ticket> {
+/// `overloaded`, or `organization_busy` beyond the quota.
+pub(crate) async fn admit(door: &Door, class: Class, org: Option<&str>) -> Result<Ticket> {
     let platform = &door.platform;
-    let instance = platform.node.cells().instance();
-    let known = org.and_then(|org| instance.find(org));
-    let id = known.map(|org| org.id);
-    platform.gate.admit(class, id, platform.clock.boot())
+    let known = {
+        let instance = platform.node.cells().instance();
+        let known = org.and_then(|org| instance.find(org));
+        known.map(|org| (org.id, org.quotas.requests_per_second))
+    };
+    let now = platform.clock.boot();
+    let ticket = platform.gate.admit(class, known.map(|(id, _)| id), now)?;
+    ticket.within(known.and_then(|(_, most)| most), now).await?;
+    Ok(ticket)
 }
 
 /// What is told of a failed attempt: that there were too many from this address, where there were.

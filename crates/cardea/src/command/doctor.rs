@@ -11,11 +11,11 @@ use crate::{
     data::{self, DATABASE, Data, INSTANCE_KEY},
 };
 use clap::ArgMatches;
-use egress::{Client, ClientOptions};
-use kernel::{Clock, ExposeSecret, ambient::SystemClock, limits};
+use egress::{Client, ClientOptions, Guarded, Redis};
+use kernel::{Clock, ExposeSecret, SecretString, ambient::SystemClock, limits};
 use serde_json::{Value, json};
 use service::sealing::Keyring;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use store::Store;
 
 /// A part, and what is wrong with it or how it is.
@@ -53,6 +53,9 @@ pub async fn run(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
             let _ended = tokio::task::spawn_blocking(move || store.close()).await;
         }
         Err(error) => parts.push(part("database", Err(error))),
+    }
+    if let Some(url) = &settings.redis_url {
+        parts.push(part("shared counts", counts(url).await));
     }
     parts.push(part("server", server(global).await));
     parts.push(part(
@@ -185,6 +188,14 @@ async fn public_url(settings: &Settings, store: &Store) -> Result<String, String
         }
         _ => Ok(stored),
     }
+}
+
+/// Whether nodes can count together, by counting.
+async fn counts(url: &SecretString) -> Result<String, String> {
+    let redis = Redis::new(url).map_err(|error| error.to_string())?;
+    let renewed = Guarded::new(Arc::new(redis)).renew().await;
+    renewed.map_err(|lost| lost.to_string())?;
+    Ok("the server of `--redis-url` counts".into())
 }
 
 async fn server(global: &Global) -> Result<String, String> {

@@ -47,14 +47,6 @@ pub fn server_flags(command: Command) -> Command {
         .value_name("ADDR")
         .env("CARDEA_LISTEN")
         .help("Where to listen [default: 127.0.0.1:8080]");
-    let redis = Arg::new("redis-url")
-        .long("redis-url")
-        .value_name("URL")
-        .env("CARDEA_REDIS_URL")
-        .hide_env_values(true);
-    let redis = redis
-        .help("Shared counts for several nodes; accepted and not used yet")
-        .help_heading("Instance");
     let tls = |name: &'static str, env: &'static str, help: &'static str| {
         Arg::new(name)
             .long(name)
@@ -80,7 +72,18 @@ pub fn server_flags(command: Command) -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help_heading("Instance"),
         )
-        .arg(redis)
+        .arg(redis())
+}
+
+/// Where nodes count together.
+pub fn redis() -> Arg {
+    Arg::new("redis-url")
+        .long("redis-url")
+        .value_name("URL")
+        .env("CARDEA_REDIS_URL")
+        .hide_env_values(true)
+        .help("A Redis or Valkey server in which nodes count requests and failures together")
+        .help_heading("Instance")
 }
 
 /// What the flags say.
@@ -116,6 +119,7 @@ pub fn opening(settings: &Settings) -> Opening {
     Opening {
         data: settings.data.clone(),
         database_url: settings.database_url.clone(),
+        redis_url: None,
         instance_key: settings.instance_key.clone(),
         public_url: settings.public_url.clone(),
         max_staleness: settings.max_staleness,

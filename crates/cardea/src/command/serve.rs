@@ -28,15 +28,13 @@ pub fn command() -> Command {
 pub async fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     telemetry::start();
     let settings = place::settings(matches)?;
-    if settings.redis_url.is_some() {
-        tracing::warn!("`--redis-url` is accepted and not used yet: every node counts for itself");
-    }
     let options = Options {
         data: settings.data,
         listen: settings.listen,
         public_url: settings.public_url,
         database_url: settings.database_url,
         tls: settings.tls,
+        redis_url: settings.redis_url,
         instance_key: settings.instance_key,
         trusted_proxies: settings.trusted_proxies,
         max_staleness: settings.max_staleness,

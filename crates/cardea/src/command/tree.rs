@@ -38,7 +38,7 @@ fn own() -> Vec<Command> {
         init(),
         crate::demo::command(),
         place::flags(recover),
-        place::flags(doctor),
+        place::flags(doctor).arg(place::redis()),
         openapi,
     ]
 }

@@ -8,7 +8,9 @@ use super::{
     predecessors, text, within_credential,
 };
 use crate::{
-    Act, Cx, Error, Meta, Method, Operation, Result, Target, new_subject_key, secret::Minted,
+    Act, Cx, Error, Meta, Method, Operation, Result, Target, new_subject_key,
+    quotas::{self, Counted, Quota},
+    secret::Minted,
 };
 use authz::Facts;
 use domain::{
@@ -119,8 +121,10 @@ impl Operation for Register {
             ..AgentAnswer::scored(&registration.agent, score, 1)
         };
         let stream = cx.stream()?;
+        let quota = Quota::of(cx, Counted::Agents).await?;
         let done = cx
             .commit(act(&registration), move |tx| {
+                quotas::check(quota.as_ref(), tx, stream)?;
                 write(tx, stream, &registration)?;
                 Ok(answer.clone())
             })

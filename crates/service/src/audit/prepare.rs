@@ -244,8 +244,12 @@ impl Drop for Owing {
 /// Writes an entry in the instance's log about something the server did by itself. Where that is impossible, the
 /// process's own log says so.
 pub async fn record_own(platform: &Platform, act: Act) {
+    record_own_in(platform, Stream::INSTANCE, act).await;
+}
+
+/// The same in the log of this stream.
+pub(crate) async fn record_own_in(platform: &Platform, stream: Stream, act: Act) {
     let act = act.by(Principal::System, "job");
-    let stream = Stream::INSTANCE;
     let written = match prepare(platform, stream, None, &Peer::job(), act).await {
         Ok(entry) => {
             let record = Record {

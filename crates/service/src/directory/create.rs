@@ -7,6 +7,7 @@ use crate::{
     access::{giving, roles},
     bounds, new_subject_key,
     operation::{Meta, Method, Operation, Target},
+    quotas::{self, Counted, Quota},
 };
 use domain::{
     Account, AccountCore, AccountState, Assignment, AssignmentCore, Membership, MembershipCore,
@@ -85,8 +86,12 @@ impl Operation for CreateUser {
         if new {
             acts.push((Stream::INSTANCE, Act::create("account.created").on(user)));
         }
+        let quota = Quota::of(cx, Counted::Users).await?;
         let done = cx
-            .commit_with(new, acts, move |tx| write(tx, stream, &rows))
+            .commit_with(new, acts, move |tx| {
+                quotas::check(quota.as_ref(), tx, stream)?;
+                write(tx, stream, &rows)
+            })
             .await?;
         Ok(done.value)
     }

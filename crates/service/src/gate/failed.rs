@@ -1,21 +1,43 @@
-//! Failed attempts of one organization by source, in the present minute. Bounded: sources without end are counted
-//! as one. It knows no names and keeps nothing longer than a minute.
+//! Failed attempts of one organization by source, in the present minute, with those that other nodes told of. Bounded:
+//! sources without end are counted as one. It knows no names and keeps nothing longer than a minute.
 
-use kernel::Monotonic;
+use kernel::{Micros, Monotonic, limits};
 use std::{
     collections::HashMap,
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-const MINUTE: i64 = 60_000_000;
+const MINUTE: i64 = Micros::seconds(60).get();
 /// Sources that are told apart.
 const SOURCES: usize = 10_000;
+/// How many failures of one source other nodes are told of at a time. So a name in the shared counts costs whoever
+/// wants to fill them this many requests, and what a node does not know of another is less than this.
+pub(super) const TOLD: u64 = 100;
 
 #[derive(Debug, Default)]
 struct Minute {
     number: i64,
-    counts: HashMap<Option<IpAddr>, u64>,
+    counts: HashMap<Option<IpAddr>, Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    own: u64,
+    /// How many of them the others were told of.
+    told: u64,
+    others: u64,
+}
+
+/// What is known of a source after one more failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Under which its failures are counted.
+    pub(super) source: Option<IpAddr>,
+    pub(super) own: u64,
+    pub(super) others: u64,
+    /// Whether others are to be told of [`TOLD`] more.
+    pub(super) tell: bool,
 }
 
 /// The counts.
@@ -23,8 +45,7 @@ struct Minute {
 pub(super) struct Failed(Mutex<Minute>);
 
 impl Failed {
-    /// Counts one more and says how many there were in this minute.
-    pub(super) fn count(&self, source: Option<IpAddr>, now: Monotonic) -> u64 {
+    fn minute(&self, now: Monotonic) -> MutexGuard<'_, Minute> {
         let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = now.micros() / MINUTE;
         if minute.number != number {
@@ -33,11 +54,53 @@ impl Failed {
                 counts: HashMap::new(),
             };
         }
+        minute
+    }
+
+    /// Counts one more.
+    pub(super) fn count(&self, source: Option<IpAddr>, now: Monotonic) -> Seen {
+        let mut minute = self.minute(now);
+        let source = source.map(network);
         let crowded = minute.counts.len() >= SOURCES && !minute.counts.contains_key(&source);
         let source = if crowded { None } else { source };
         let count = minute.counts.entry(source).or_default();
-        *count += 1;
-        *count
+        count.own += 1;
+        let tell = count.own - count.told >= TOLD;
+        if tell {
+            count.told = count.own;
+        }
+        Seen {
+            source,
+            own: count.own,
+            others: count.others,
+            tell,
+        }
+    }
+
+    /// Takes in how many there were on all nodes together.
+    pub(super) fn heard(&self, source: Option<IpAddr>, together: u64, now: Monotonic) {
+        if let Some(count) = self.minute(now).counts.get_mut(&source) {
+            count.others = together.saturating_sub(count.told);
+        }
+    }
+
+    /// Lets go what is past.
+    pub(super) fn forget(&self, now: Monotonic) {
+        drop(self.minute(now));
+    }
+}
+
+/// Whether so many are too many. Whoever counts without the others allows half.
+pub(super) fn too_many(seen: Seen, alone: bool) -> bool {
+    let own = if alone { seen.own * 2 } else { seen.own };
+    usize::try_from(own + seen.others).is_ok_and(|failed| failed > limits::FAILED_PER_SOURCE)
+}
+
+/// The network that one host has for itself: an address of IPv4, or 64 bits of one of IPv6.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
     }
 }
 
@@ -51,15 +114,63 @@ mod tests {
         let failed = Failed::default();
         let source = |n: u32| Some(IpAddr::from(Ipv4Addr::from(n)));
         let at = Monotonic::from_micros;
-        assert_eq!(failed.count(source(1), at(1)), 1);
-        assert_eq!(failed.count(source(1), at(2)), 2);
-        assert_eq!(failed.count(source(2), at(3)), 1);
-        assert_eq!(failed.count(source(1), at(MINUTE)), 1);
+        let count = |n: u32, now: i64| failed.count(source(n), at(now)).own;
+        assert_eq!(count(1, 1), 1);
+        assert_eq!(count(1, 2), 2);
+        assert_eq!(count(2, 3), 1);
+        assert_eq!(count(1, MINUTE), 1);
         for n in 0..20_000 {
-            failed.count(source(n), at(MINUTE + 1));
+            count(n, MINUTE + 1);
         }
-        assert!(failed.count(source(99_999), at(MINUTE + 2)) > 5_000);
-        let kept = failed.0.lock().unwrap().counts.len();
-        assert!(kept <= SOURCES + 1, "{kept}");
+        assert!(count(99_999, MINUTE + 2) > 5_000);
+        let kept = |failed: &Failed| failed.0.lock().unwrap().counts.len();
+        assert!(kept(&failed) <= SOURCES + 1, "{}", kept(&failed));
+        failed.forget(at(MINUTE * 2));
+        assert_eq!(kept(&failed), 0);
+    }
+
+    #[test]
+    fn a_host_is_one_source_however_many_addresses_it_takes() {
+        let failed = Failed::default();
+        let count = |ip: &str| {
+            let source = Some(ip.parse().unwrap());
+            failed.count(source, Monotonic::from_micros(1)).own
+        };
+        assert_eq!(count("2001:db8:1:2::1"), 1);
+        assert_eq!(count("2001:db8:1:2:ffff::9"), 2);
+        assert_eq!(count("2001:db8:1:3::1"), 1);
+        assert_eq!(count("192.0.2.1"), 1);
+        assert_eq!(count("::ffff:192.0.2.1"), 2);
+    }
+
+    #[test]
+    fn others_are_told_a_hundred_at_a_time_and_believed() {
+        let failed = Failed::default();
+        let now = Monotonic::from_micros(1);
+        let source = Some(IpAddr::from([192, 0, 2, 1]));
+        let told: Vec<u64> = (0..250)
+            .map(|_| failed.count(source, now))
+            .filter_map(|seen| seen.tell.then_some(seen.own))
+            .collect();
+        assert_eq!(told, [100, 200]);
+        let limit = u64::try_from(limits::FAILED_PER_SOURCE).unwrap();
+        assert!(!too_many(failed.count(source, now), false));
+        failed.heard(source, limit, now);
+        let seen = failed.count(source, now);
+        assert_eq!((seen.own, seen.others), (252, limit - 200));
+        assert!(too_many(seen, false));
+    }
+
+    #[test]
+    fn alone_half_as_many_are_too_many() {
+        let seen = |own| Seen {
+            source: None,
+            own,
+            others: 0,
+            tell: false,
+        };
+        let limit = u64::try_from(limits::FAILED_PER_SOURCE).unwrap();
+        assert!(!too_many(seen(limit), false) && too_many(seen(limit + 1), false));
+        assert!(!too_many(seen(limit / 2), true) && too_many(seen(limit / 2 + 1), true));
     }
 }

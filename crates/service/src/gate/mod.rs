@@ -5,16 +5,21 @@
 mod failed;
 mod pool;
 mod pressure;
+mod rate;
 mod report;
 mod share;
+mod shared;
 
 pub use pool::Permit;
 
 use crate::{Error, Result};
-use kernel::{Clock, Id, Micros, Monotonic, Org, limit, limits};
+use aws_lc_rs::hmac;
+use egress::Guarded;
+use kernel::{Clock, Code, Id, Micros, Monotonic, Org, limit, limits};
 use pool::{Pool, Room};
 use pressure::{Measured, Pace, Pressure, TICK};
 use share::{Share, Shares};
+use shared::Shared;
 use std::{
     net::IpAddr,
     sync::{
@@ -99,6 +104,8 @@ pub struct Gate {
     pressure: Pressure,
     shed: [AtomicU64; Class::COUNT],
     named: report::Named,
+    /// Counts that nodes share; none where there is one node.
+    shared: Option<Shared>,
 }
 
 impl Default for Gate {
@@ -109,6 +116,7 @@ impl Default for Gate {
             pressure: Pressure::default(),
             shed: Default::default(),
             named: report::Named::default(),
+            shared: None,
         }
     }
 }
@@ -122,6 +130,24 @@ pub struct Ticket {
 }
 
 impl Gate {
+    /// A gate that counts together with other nodes, and names sources to them under this key.
+    #[must_use]
+    pub fn sharing(mut self, fast: Arc<Guarded>, key: hmac::Key) -> Self {
+        self.shared = Some(Shared::new(fast, key));
+        self
+    }
+
+    /// The counts that nodes share; none where this one counts by itself.
+    pub fn shared(&self) -> Option<&Arc<Guarded>> {
+        self.shared.as_ref().map(|shared| &shared.fast)
+    }
+
+    /// Organizations that used four fifths of a second's quota since this was last asked.
+    pub fn take_near(&self) -> Vec<Id<Org>> {
+        let near = |share: Arc<Share>| share.org.filter(|_| share.rate.take_near());
+        self.shares.all().into_iter().filter_map(near).collect()
+    }
+
     /// Lets a request in, before it is read: an organization's own, or nobody's.
     ///
     /// # Errors
@@ -173,6 +199,7 @@ impl Gate {
         let mut every = interval(Duration::from_micros(TICK.get().unsigned_abs()));
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut paces, mut memory) = (Vec::<Pace>::new(), Measured::default());
+        let mut forgotten = clock.boot();
         loop {
             every.tick().await;
             let now = clock.boot();
@@ -184,6 +211,13 @@ impl Gate {
                 .map(|(pace, load)| pace.wait(now, load.waiting(), load.taken));
             let longest = waits.max().unwrap_or(Micros::new(0));
             self.pressure.measured(&mut memory, now, longest);
+            if now.since(forgotten) > Micros::seconds(60) {
+                forgotten = now;
+                self.shares
+                    .all()
+                    .iter()
+                    .for_each(|share| share.failed.forget(now));
+            }
         }
     }
 }
@@ -215,12 +249,42 @@ impl Ticket {
         self.class
     }
 
-    /// Counts a failed attempt from this source; whether there were too many in this minute.
+    /// Counts a failed attempt from this source; whether there were too many in a minute. Other nodes are told of
+    /// many at a time and nobody waits for it; without the shared counts half as many are too many.
     pub fn failed(&self, source: Option<IpAddr>, now: Monotonic) -> bool {
-        too_many(self.share.failed.count(source, now))
+        let seen = self.share.failed.count(source, now);
+        let shared = self.gate.shared.as_ref();
+        if let Some(shared) = shared.filter(|_| seen.tell) {
+            let key = shared.failures(self.share.org, seen.source);
+            let (fast, share) = (shared.fast.clone(), self.share.clone());
+            tokio::spawn(async move {
+                if let Ok(counted) = fast.add(&key, failed::TOLD, Duration::from_secs(60)).await {
+                    share.failed.heard(seen.source, counted.count, now);
+                }
+            });
+        }
+        failed::too_many(seen, shared.is_some_and(|shared| shared.fast.is_open()))
     }
-}
 
-fn too_many(failed: u64) -> bool {
-    usize::try_from(failed).is_ok_and(|failed| failed > limits::FAILED_PER_SOURCE)
+    /// Whether the organization's quota of requests a second leaves room for this one. What takes authority away
+    /// is not asked.
+    ///
+    /// # Errors
+    /// `organization_busy`, with the quota.
+    pub async fn within(&self, most: Option<u64>, now: Monotonic) -> Result<()> {
+        let Some(most) = most.filter(|_| self.class != Class::Revocation) else {
+            return Ok(());
+        };
+        let key = || Shared::requests(self.share.org);
+        let shared = self.gate.shared().map(|fast| (&**fast, key));
+        if self.share.rate.take(most, shared, now).await {
+            return Ok(());
+        }
+        self.share.refused.fetch_add(1, Ordering::Relaxed);
+        let detail = format!(
+            "the organization's quota of {most} requests a second is used up; send fewer, or ask the instance's administrators for more"
+        );
+        let limit = limits::Limit::new("quota_requests_per_second", most);
+        Err(Error::new(Code::OrganizationBusy, detail).at(limit))
+    }
 }

@@ -146,6 +146,7 @@ impl Gate {
             );
         }
         queues(&mut text, loads);
+        self.breakers(&mut text);
         self.organizations(&mut text);
         text.0
     }
@@ -181,6 +182,26 @@ impl Gate {
                 text.line(name, &[("class", class.as_str())], count(self, class));
             }
         }
+    }
+
+    fn breakers(&self, text: &mut Text) {
+        let fast = self.shared();
+        let open = fast.is_some_and(|fast| fast.is_open());
+        let lost = fast.map_or(0, |fast| fast.lost());
+        let name = "cardea_breaker_open";
+        text.head(
+            name,
+            "gauge",
+            "1 while a dependency that failed is left alone.",
+        );
+        text.line(name, &[("of", "fast_state")], u8::from(open));
+        let name = "cardea_fast_state_lost_total";
+        text.head(
+            name,
+            "counter",
+            "Counts that the shared fast state did not take; this node counted by itself.",
+        );
+        let _infallible = writeln!(text.0, "{name} {lost}");
     }
 
     fn organizations(&self, text: &mut Text) {

@@ -1,7 +1,7 @@
 //! What one organization has under way and has asked for: a handful of numbers that requests count without a lock,
 //! found by its id. It holds nothing that a request said.
 
-use super::{Class, failed::Failed};
+use super::{Class, failed::Failed, rate::Rate};
 use kernel::{Id, Monotonic, Org};
 use std::{
     collections::HashMap,
@@ -29,6 +29,8 @@ pub(super) struct Share {
     pub(super) told: AtomicU64,
     /// The period in which it was last seen.
     pub(super) seen: AtomicI64,
+    /// Requests of the present second, where there is a quota.
+    pub(super) rate: Rate,
     /// Failed attempts by source.
     pub(super) failed: Failed,
 }

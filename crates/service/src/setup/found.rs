@@ -158,6 +158,7 @@ fn rows(
                 issuer,
                 state: OrganizationState::Active,
                 parent: new.parent,
+                quotas: domain::Quotas::default(),
             },
             name: shown,
             created_at: now,

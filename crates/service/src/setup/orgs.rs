@@ -4,8 +4,9 @@ use super::{NewOrganization, found, secrets::for_caller};
 use crate::{
     Cx, Error, Result,
     operation::{Meta, Method, Operation, Target},
+    quotas::Used,
 };
-use domain::{Account, Organization, OrganizationState, Permission, Stream};
+use domain::{Account, Organization, OrganizationState, Permission, Quotas, Stream};
 use kernel::{ExposeSecret, Id, Org, Timestamp};
 use live::View;
 use schemars::JsonSchema;
@@ -127,6 +128,10 @@ pub struct ReadOutput {
     /// The hub it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<Id<Org>>,
+    /// What it may have; what is absent is not bounded.
+    quotas: Quotas,
+    /// What it has of that.
+    used: Used,
     /// When it was made.
     created_at: Timestamp,
     /// Version for `If-Match`.
@@ -148,14 +153,12 @@ impl Operation for ReadOrganization {
     }
 
     async fn run(cx: &Cx, _: ReadInput) -> Result<ReadOutput> {
-        let (stream, id) = (Stream::INSTANCE, cx.view()?.id());
-        let row = cx
-            .platform
-            .store
-            .read(stream, move |reader| {
-                reader.get::<Organization>(stream, id.bytes())
-            })
-            .await?;
+        let (stream, id) = (cx.stream()?, cx.view()?.id());
+        let look = move |reader: &mut store::Reader<'_>| {
+            let row = reader.get::<Organization>(Stream::INSTANCE, id.bytes())?;
+            Ok((row, Used::read(reader, stream)?))
+        };
+        let (row, used) = cx.platform.store.read(stream, look).await?;
         let row = row.ok_or_else(|| Error::not_found("organization"))?;
         let Organization {
             core,
@@ -169,6 +172,8 @@ impl Operation for ReadOrganization {
             issuer: core.issuer,
             state: core.state,
             parent: core.parent,
+            quotas: core.quotas,
+            used,
             created_at,
             version: row.version,
         })

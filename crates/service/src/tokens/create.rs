@@ -5,6 +5,7 @@ use super::{reach, row};
 use crate::{
     Act, Cx, Error, Result, bounds,
     operation::{Meta, Method, Operation, Target},
+    quotas::{self, Counted, Quota},
 };
 use domain::{ApiToken, Permission, Permissions, Principal, Scope, Stream};
 use kernel::{Id, Timestamp, Token, User};
@@ -128,7 +129,9 @@ impl Operation for CreateToken {
         let act = act(&token);
         // The claim by which the token is found lives in the instance's stream, which then needs an entry too.
         let acts = vec![(stream, act.clone()), (Stream::INSTANCE, act)];
+        let quota = Quota::of(cx, Counted::Tokens).await?;
         let write = move |tx: &mut Tx<'_>| {
+            quotas::check(quota.as_ref(), tx, stream)?;
             row::write(tx, stream, &token)?;
             Ok(Output {
                 secret_already_delivered: Some(true),

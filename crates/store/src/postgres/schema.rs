@@ -41,6 +41,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0009_tiles.sql"),
         beside: 3,
     },
+    Migration {
+        number: 11,
+        name: "tally",
+        sql: include_str!("../../migrations/postgres/0011_tally.sql"),
+        beside: 7,
+    },
 ];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";

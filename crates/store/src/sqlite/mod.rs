@@ -54,6 +54,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0009_tiles.sql"),
         beside: 2,
     },
+    Migration {
+        number: 11,
+        name: "tally",
+        sql: include_str!("../../migrations/sqlite/0011_tally.sql"),
+        beside: 7,
+    },
 ];
 
 /// See [`crate::Store::sqlite_copy`].

@@ -210,6 +210,7 @@ pub fn organization(
             issuer: "https://id.example/o".into(),
             state,
             parent: parent.map(|n| Id::from_bytes([n; 16])),
+            quotas: domain::Quotas::default(),
         },
         name: name.into(),
         created_at: Timestamp::from_micros(1_700_000_000_000_001),

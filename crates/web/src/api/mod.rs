@@ -89,7 +89,7 @@ async fn admitted(
     request: Request,
     known: &mut (dyn FnMut(&Cx) + Send),
 ) -> Result<(Option<Stream>, Answer)> {
-    let ticket = turn::admit(door, route.meta.class, placed.org)?;
+    let ticket = turn::admit(door, route.meta.class, placed.org).await?;
     let outcome = call(door, route, arrival, placed, &ticket, request, known).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }

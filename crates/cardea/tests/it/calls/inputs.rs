@@ -178,6 +178,7 @@ impl Stage {
             "kill_switches.set (lifted)" => {
                 json!({ "scope": self.an_agent().await, "on": false, "reason": "a test" })
             }
+            "quotas.set" => json!({ "organization": self.slug, "agents": 1_000_000 }),
             "kill_switches.set_instance" => json!({ "on": true, "reason": "a test" }),
             "kill_switches.set_instance (lifted)" => json!({ "on": false, "reason": "a test" }),
             "audit.events" | "audit.checkpoint" | "audit.export" => json!({}),

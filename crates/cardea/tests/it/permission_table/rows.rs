@@ -6,6 +6,7 @@ pub const ROWS: &[&str] = &[
     "setup.redeem",
     "orgs.create",
     "orgs.read",
+    "quotas.set",
     "users.create",
     "users.create (as an owner)",
     "users.list",

@@ -1,0 +1,116 @@
+//! Quotas (TEN-8): set by the instance's administrators alone, kept by the transaction that makes one more, warned
+//! of once, and no obstacle to taking authority away.
+
+use crate::world::text;
+use serde_json::{Value, json};
+
+async fn set(world: &crate::world::World, quotas: Value) {
+    let put = world
+        .owner
+        .api
+        .send("PUT", "!/api/v1/quotas/acme", Some(&quotas), &[]);
+    put.await.ok();
+}
+
+fn agent(owner: &str, name: &str) -> Value {
+    let auth = json!({ "method": "client_secret" });
+    json!({ "name": name, "owner": owner, "scope_ceiling": [], "auth": auth })
+}
+
+/// What was warned of, oldest first, as quota and limit.
+async fn warned(world: &crate::world::World) -> Vec<(String, u64)> {
+    let path = "/audit/events?type=quota.nearly_reached";
+    let page = world.owner.api.get(path).await.ok();
+    let about = |event: &Value| {
+        let body = if event["body"].is_null() {
+            event
+        } else {
+            &event["body"]
+        };
+        let after = &body["action"]["details"]["after"];
+        (text(after, "quota"), after["limit"].as_u64().unwrap())
+    };
+    let mut all: Vec<_> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(about)
+        .collect();
+    all.sort();
+    all
+}
+
+fn known(warnings: &[(&str, u64)]) -> Vec<(String, u64)> {
+    warnings
+        .iter()
+        .map(|(quota, limit)| ((*quota).to_owned(), *limit))
+        .collect()
+}
+
+on_both_engines!(ten_8_a_quota_is_kept_warned_of_and_no_obstacle_to_revoking, world => {
+    let member = world.member("sam@acme.example", &["administrator"]).await;
+    let body = json!({ "agents": 1 });
+    let refused = member.api.send("PUT", "!/api/v1/quotas/acme", Some(&body), &[]).await;
+    assert_eq!(refused.status, 403, "an organization's administrator is not the instance's");
+    set(&world, json!({ "agents": 5, "users": 3, "tokens": 100 })).await;
+    assert_eq!(warned(&world).await, [], "two of three people are less than four fifths");
+    let mut made = Vec::new();
+    for n in 0..5 {
+        let answer = world.owner.api.post("/agents", agent(&world.owner.id, &format!("bot {n}"))).await;
+        made.push(text(&answer.ok(), "client_id"));
+        assert_eq!(warned(&world).await.len(), usize::from(n >= 3), "once, when the fourth of five was made");
+    }
+    let full = world.owner.api.post("/agents", agent(&world.owner.id, "one more")).await;
+    assert_eq!((full.status, full.body["code"].as_str()), (429, Some("limit_reached")));
+    assert_eq!(full.body["limit"], json!({ "name": "quota_agents", "value": 5 }));
+    let person = |name: &str| json!({ "email": format!("{name}@acme.example"), "name": name });
+    world.owner.api.post("/users", person("one")).await.ok();
+    let full = world.owner.api.post("/users", person("two")).await;
+    assert_eq!(full.body["limit"], json!({ "name": "quota_users", "value": 3 }));
+    assert_eq!(warned(&world).await, known(&[("agents", 5), ("users", 3)]));
+
+    // Below the line and above it again is another crossing; revoking is never in the way of anything.
+    for gone in &made[..2] {
+        world.owner.api.post(&format!("/agents/{gone}/revoke"), json!({})).await.ok();
+    }
+    world.owner.api.post("/agents", agent(&world.owner.id, "in its place")).await.ok();
+    assert_eq!(warned(&world).await, known(&[("agents", 5), ("agents", 5), ("users", 3)]));
+    let read = world.owner.api.get("").await.ok();
+    assert_eq!(read["used"]["agents"], 4);
+    assert_eq!(read["used"]["users"], 3);
+
+    // Lowered below what is there: all of it goes on, nothing is added, and that is said.
+    set(&world, json!({ "agents": 1, "tokens": 1 })).await;
+    assert_eq!(warned(&world).await.len(), 4, "tokens; agents were near it before");
+    set(&world, json!({ "agents": 1, "tokens": 1 })).await;
+    assert_eq!(warned(&world).await.len(), 4, "it was so before");
+    assert_eq!(world.owner.api.get(&format!("/agents/{}", made[4])).await.ok()["state"], "active");
+    let full = world.owner.api.post("/agents", agent(&world.owner.id, "one more")).await;
+    assert_eq!(full.body["limit"], json!({ "name": "quota_agents", "value": 1 }));
+    let body = json!({ "name": "t", "principal": world.owner.id, "permissions": ["agents.read"] });
+    let full = world.owner.api.post("/tokens", body).await;
+    assert_eq!(full.body["limit"], json!({ "name": "quota_tokens", "value": 1 }));
+    world.owner.api.post("/users", person("three")).await.ok();
+    set(&world, json!({})).await;
+    world.owner.api.post("/agents", agent(&world.owner.id, "beyond")).await.ok();
+    assert_eq!(world.owner.api.get("").await.ok()["quotas"], json!({}));
+    let none = json!({ "requests_per_second": 0 });
+    let refused = world.owner.api.send("PUT", "!/api/v1/quotas/acme", Some(&none), &[]).await;
+    assert_eq!(refused.status, 400, "it would shut out whoever could lift it");
+});
+
+on_both_engines!(ten_8_many_at_once_do_not_pass_a_quota, world => {
+    set(&world, json!({ "agents": 3 })).await;
+    let tries = (0..12).map(|n| {
+        let (api, owner) = (world.owner.api.clone(), world.owner.id.clone());
+        tokio::spawn(async move { api.post("/agents", agent(&owner, &format!("bot {n}"))).await.status })
+    });
+    let mut made = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        made += usize::from(tried.await.unwrap() == 201);
+    }
+    let there = world.owner.api.get("/agents").await.ok()["items"].as_array().unwrap().len();
+    assert_eq!((made, there), (3, 3));
+    let read = world.owner.api.get("").await.ok();
+    assert_eq!(read["used"]["agents"], 3);
+});
