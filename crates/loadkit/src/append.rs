@@ -28,7 +28,7 @@ const WARM: Micros = Micros::seconds(1);
 /// What `loadkit append` takes.
 #[derive(Args)]
 pub struct Options {
-    /// The file of the embedded database, made now
+    /// The file of the embedded database, made when it is not there
     #[arg(long)]
     file: PathBuf,
     /// An empty database on a server instead
@@ -37,6 +37,9 @@ pub struct Options {
     /// Over how many organizations
     #[arg(long, default_value_t = 10_000)]
     organizations: usize,
+    /// All into the log of this organization, by its id, in a database that is there and that no server holds
+    #[arg(long)]
+    into: Option<String>,
     /// For how many seconds
     #[arg(long, default_value_t = 8)]
     seconds: i64,
@@ -56,6 +59,7 @@ pub async fn run(options: Options) -> Result<()> {
     })
     .await??;
     let load = Arc::new(Load::new(&options)?);
+    let before = stored(&store).await?;
     let used = crate::open::used();
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..options.callers {
@@ -69,8 +73,7 @@ pub async fn run(options: Options) -> Result<()> {
         load.all.load(Ordering::Relaxed),
         load.timed.load(Ordering::Relaxed),
     );
-    let heads = store.heads(None).await?;
-    let stored: u64 = heads.iter().map(|(_, head)| head.seq).sum();
+    let stored = stored(&store).await? - before;
     tokio::task::spawn_blocking(move || store.close()).await?;
     if stored != all {
         bail!("{all} entries were acknowledged and {stored} are in the log");
@@ -78,11 +81,16 @@ pub async fn run(options: Options) -> Result<()> {
     println!(
         "{} durable record entries/s over {} organizations, {} callers, {} µs of this process's processors each; all {all} are in the log",
         timed / u64::try_from(options.seconds.max(1))?,
-        options.organizations,
+        load.streams.len(),
         options.callers,
         cost / all.max(1),
     );
     Ok(())
+}
+
+async fn stored(store: &Store) -> Result<u64> {
+    let heads = store.heads(None).await?;
+    Ok(heads.iter().map(|(_, head)| head.seq).sum())
 }
 
 fn open(file: &std::path::Path, url: Option<&str>) -> Result<Store> {
@@ -99,6 +107,7 @@ fn open(file: &std::path::Path, url: Option<&str>) -> Result<Store> {
 
 struct Load {
     streams: Vec<Stream>,
+    decided_at: Option<Decided>,
     sample: Entry,
     timed_from: Monotonic,
     until: Monotonic,
@@ -111,8 +120,17 @@ impl Load {
         let entropy: &dyn Entropy = &SystemEntropy;
         let stream = |_| Stream::from_bytes(entropy.bytes());
         let from = SystemClock.boot().micros() + WARM.get();
+        let streams = match &options.into {
+            Some(org) => vec![Stream::org(org.parse()?)],
+            None => (0..options.organizations).map(stream).collect(),
+        };
+        let decided = Decided {
+            stream: 0,
+            instance: 0,
+        };
         Ok(Self {
-            streams: (0..options.organizations).map(stream).collect(),
+            streams,
+            decided_at: options.into.is_none().then_some(decided),
             sample: entry()?,
             timed_from: Monotonic::from_micros(from),
             until: Monotonic::from_micros(from + options.seconds * 1_000_000),
@@ -137,10 +155,7 @@ async fn call(store: Store, load: Arc<Load>, caller: usize, callers: usize) -> R
         let record = Record {
             stream: *stream,
             entry: Prepared::new(&entry)?,
-            decided_at: Some(Decided {
-                stream: 0,
-                instance: 0,
-            }),
+            decided_at: load.decided_at,
             once: None,
         };
         store.record(record).await?;
@@ -217,6 +232,7 @@ mod tests {
         let options = Options {
             file: folder.path().join("append.db"),
             database_url: None,
+            into: None,
             organizations: 3,
             seconds: 0,
             callers: 2,

@@ -7,8 +7,9 @@ use crate::{
 };
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use domain::{Entry, Stream};
-use kernel::{Clock, Entropy, Id, ambient};
+use kernel::{Clock, Code, Entropy, Id, ambient};
 use serde_json::{Value, json};
+use service::{Cx, Envelope, Peer, log::Export};
 use sha2::Sha256;
 use std::fs;
 use store::{Prepared, Reader, Record};
@@ -206,6 +207,7 @@ on_both_engines! {
         }
         let last = text(log_keys().await.iter().find(|key| key["state"] == "active").unwrap(), "verifier_key");
         assert_ne!(last, first);
+        verify(&last).with(0);
         // A key that nobody was handed the log by.
         let stranger = store::log::VerifierKey::new(&format!("cardea/{}", world.org), [7; 32]).unwrap();
         verify(&stranger.to_string()).with(1);
@@ -213,5 +215,34 @@ on_both_engines! {
         for key in log_keys().await {
             assert!(!jwks.contains(&text(&key["public_jwk"], "x")), "a log's key is not published");
         }
+    }
+}
+
+on_both_engines! {
+    neg_b4_an_export_ends_when_whoever_reads_it_loses_the_right, world => {
+        let stream = Stream::org(world.org.parse().unwrap());
+        grow(&world, stream, MANY).await;
+        let auditor = world.member("auditor@acme.example", &["auditor"]).await;
+        let platform = world.server.platform().clone();
+        let begin = async || {
+            let view = platform.node.view_of("acme").await.unwrap();
+            let (peer, token) = (Peer::default(), kernel::ExposeSecret::expose_secret(&auditor.api.token));
+            let caller = service::authenticate(&platform, &view, token, &peer).await.unwrap();
+            let cx = Cx::new(platform.clone(), peer, Envelope::default(), caller, view);
+            let wanted = json!({ "from": 1, "to": MANY, "whole": false, "count": MANY });
+            let wanted = serde_json::from_value(wanted).unwrap();
+            Export::begin(platform.clone(), stream, wanted, Some(cx)).await.unwrap()
+        };
+        let mut whole = begin().await;
+        let mut pages = 0;
+        while whole.next().await.unwrap().is_some() {
+            pages += 1;
+        }
+        assert!(pages > 2, "{pages}");
+        let mut cut = begin().await;
+        assert!(cut.next().await.unwrap().is_some());
+        world.owner.api.post(&format!("/users/{}/suspend", auditor.id), json!({})).await.ok();
+        assert_eq!(cut.next().await.unwrap_err().code, Code::Unauthenticated);
+        assert!(cut.next().await.unwrap().is_none(), "nothing more comes of it");
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Act, Cx, Error, Result,
-    checkpoint::{log_key, origin, sign_now},
+    checkpoint::{log_key, sign_now},
     oauth::{new_signing_key, open_log_key},
     operation::{Meta, Method, Operation, Target},
 };
@@ -19,10 +19,7 @@ use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{
-    Tx,
-    log::note::{handover, sign_text},
-};
+use store::{Tx, log::note::Handover};
 
 /// Makes a new key for the log.
 pub struct RotateLogKey;
@@ -72,7 +69,10 @@ impl Operation for RotateLogKey {
         let named = verifier_key(stream, &key.core);
         let named = named.ok_or_else(|| Error::internal("a log key without a name"))?;
         let signer = open_log_key(&platform.keyring, stream, &old)?;
-        let statement = sign_text(&handover(stream, &named), &origin(stream), &signer);
+        let before = verifier_key(stream, &old);
+        let before = before.ok_or_else(|| Error::internal("a log key without a name"))?;
+        let (old_key, new) = (before, named.clone());
+        let statement = Handover { old: old_key, new }.sign(&signer);
         let answer = Output {
             key: KeyView::new(stream, &key.core, now)?,
             retired: old.id,

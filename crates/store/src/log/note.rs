@@ -139,26 +139,44 @@ pub fn sign_text(text: &str, name: &str, key: &Ed25519KeyPair) -> String {
     format!("{text}\n{MARK}{name} {}\n", STANDARD.encode(signed))
 }
 
-/// What the old key of a log signs when it hands over to a new one. Its second line is no size, so that nobody
-/// takes it for a checkpoint.
-pub fn handover(stream: domain::Stream, new: &VerifierKey) -> String {
-    format!("{}\nlog-key {new}\n", origin(stream))
+/// What the old key of a log signs when it hands over to a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The key that signs it, and nothing of the log afterwards.
+    pub old: VerifierKey,
+    /// The key that signs the log from there on.
+    pub new: VerifierKey,
 }
 
-/// The key that a log is handed over to, if `old` signed it and it is for the same log.
-///
-/// # Errors
-/// When the old key did not sign it, or it says anything else.
-pub fn verify_handover(note: &Note, old: &VerifierKey) -> Result<VerifierKey, NoteError> {
-    let text = note.open(old)?;
-    let key = text
-        .lines()
-        .nth(1)
-        .and_then(|line| line.strip_prefix("log-key "));
-    let key: VerifierKey = key.ok_or(NoteError::Form)?.parse()?;
-    let stream = stream_of(old.name()).filter(|_| key.name() == old.name());
-    let spelled = stream.is_some_and(|stream| handover(stream, &key) == text);
-    spelled.then_some(key).ok_or(NoteError::Form)
+impl Handover {
+    /// Its text. The second line is no size, so that nobody takes it for a checkpoint.
+    fn to_text(&self) -> String {
+        let Self { old, new } = self;
+        format!("{}\nlog-key {new}\nafter {old}\n", old.name())
+    }
+
+    /// Signs it with the old key.
+    pub fn sign(&self, key: &Ed25519KeyPair) -> String {
+        sign_text(&self.to_text(), self.old.name(), key)
+    }
+
+    /// Reads one that is signed by the old key that it names. That is its own word only: believe it when one of the
+    /// keys is known, and for the new one alone when something it signed covers the entry that this is from.
+    ///
+    /// # Errors
+    /// When that key did not sign it, or it is no such note.
+    pub fn open(note: &Note) -> Result<Self, NoteError> {
+        let mut lines = note.text.lines().skip(1);
+        let mut key = |mark: &str| -> Result<VerifierKey, NoteError> {
+            let named = lines.next().and_then(|line| line.strip_prefix(mark));
+            named.ok_or(NoteError::Form)?.parse()
+        };
+        let (new, old) = (key("log-key ")?, key("after ")?);
+        let read = Self { old, new };
+        let spelled = read.new.name() == read.old.name() && read.to_text() == note.text;
+        note.open(&read.old)?;
+        spelled.then_some(read).ok_or(NoteError::Form)
+    }
 }
 
 /// The checkpoint of one stream, if `key` signed it.

@@ -9,6 +9,7 @@ mod finding;
 mod finish;
 #[cfg(test)]
 mod fixture;
+mod keys;
 mod plain;
 mod positions;
 mod revisions;
@@ -24,8 +25,8 @@ pub use columns::Seen;
 use columns::Shown;
 use finding::range;
 pub use finding::{Fault, Finding, Report};
-use finish::Manifest;
 pub use finish::{Against, HeadRow};
+use keys::Manifest;
 pub use positions::Positions;
 pub use row::Row;
 pub(crate) use row::RowRef;

@@ -3,14 +3,12 @@
 
 use super::{
     Claims, Fault, Report, Verifier,
-    claims::{Claim, Signed},
+    claims::Claim,
     finding::range,
+    keys::{Handed, Keys},
     revisions,
 };
-use crate::log::{
-    FIRST_PREVIOUS, Frontier,
-    note::{self, Note, NoteError, VerifierKey},
-};
+use crate::log::{FIRST_PREVIOUS, Frontier, note};
 use domain::Stream;
 
 /// The row that says where a stream stands.
@@ -97,26 +95,22 @@ impl Verifier {
     /// The log's keys: those at hand, and those that the entries tell of.
     fn keys(&mut self, claims: &Claims) -> Keys {
         let stream = Stream::from_bytes(self.stream);
-        let mut keys = Keys {
-            all: claims.keys_of(stream),
-            ended: Vec::new(),
-        };
+        let handed: Vec<Handed> = std::mem::take(&mut self.handovers)
+            .into_iter()
+            .map(Handed::read)
+            .collect();
+        let mut keys = Keys::at_hand(claims, stream, &handed);
         let pinned = !keys.all.is_empty();
-        for (seq, note) in std::mem::take(&mut self.handovers) {
-            let note = note::parse(&note).ok();
-            match note.and_then(|note| keys.next(&note)) {
-                Some((old, key)) => {
-                    keys.ended.push((old, seq));
-                    keys.all.push(key);
-                }
-                None if pinned => {
-                    let what = "the log's key before it did not sign the one that it names";
-                    self.findings.changed(seq, what);
-                }
-                None => {
-                    let name = note::origin(stream);
-                    self.findings.push(Fault::MissingKey { name });
-                }
+        for handed in handed {
+            if keys.follow(&handed) {
+                continue;
+            }
+            if pinned {
+                let what = "the log's key before it did not sign the one that it names";
+                self.findings.changed(handed.seq, what);
+            } else {
+                let name = note::origin(stream);
+                self.findings.push(Fault::MissingKey { name });
             }
         }
         keys
@@ -215,69 +209,6 @@ impl Verifier {
         if head.is_some_and(|head| head != last) {
             let what = "its state revision is not the last entry's";
             self.findings.push(Fault::HeadMismatch { what });
-        }
-    }
-}
-
-/// A log's keys, and those that signed the log over to another: in which entry.
-pub(super) struct Keys {
-    all: Vec<VerifierKey>,
-    ended: Vec<([u8; 32], u64)>,
-}
-
-impl Keys {
-    /// The entry in which a key handed the log over; from there on it signs nothing.
-    fn end(&self, public: &[u8; 32]) -> Option<u64> {
-        let ended = self.ended.iter().find(|(old, _)| old == public);
-        ended.map(|(_, seq)| *seq)
-    }
-
-    /// Who hands the log over in this note, and to whom.
-    fn next(&self, note: &Note) -> Option<([u8; 32], VerifierKey)> {
-        let mut able = self
-            .all
-            .iter()
-            .filter(|key| self.end(key.public()).is_none());
-        able.find_map(|key| Some((*key.public(), note::verify_handover(note, key).ok()?)))
-    }
-
-    fn after_its_end(&self, signed: &Signed) -> Option<Fault> {
-        let seq = self.end(&signed.public).filter(|seq| signed.size >= *seq)?;
-        let why = format!("signed by a key that had handed the log over in entry {seq}");
-        let size = Some(signed.size);
-        Some(Fault::BadCheckpoint { size, why })
-    }
-}
-
-/// What an export's last line states of those in front of it, and what they say.
-pub(super) struct Manifest {
-    pub(super) note: String,
-    pub(super) wanted: String,
-    /// The last entry.
-    pub(super) to: u64,
-}
-
-impl Manifest {
-    fn fault(&self, stream: Stream, keys: &Keys) -> Option<Fault> {
-        let why = |why: String| Some(Fault::BadManifest { why });
-        let note = match note::parse(&self.note) {
-            Ok(note) => note,
-            Err(error) => return why(error.to_string()),
-        };
-        if !note.is_of(&self.wanted) {
-            return why("it is not about these lines; the file was changed".into());
-        }
-        if keys.all.is_empty() {
-            let name = note::origin(stream);
-            return Some(Fault::MissingKey { name });
-        }
-        let mut signers = keys.all.iter().filter(|key| note.open(key).is_ok());
-        match signers.next().map(|key| keys.end(key.public())) {
-            None => why(NoteError::OtherKey.to_string()),
-            Some(Some(seq)) if seq <= self.to => why(format!(
-                "signed by a key that had handed the log over in entry {seq}"
-            )),
-            Some(_) => None,
         }
     }
 }

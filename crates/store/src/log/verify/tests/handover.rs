@@ -4,7 +4,7 @@ use super::super::fixture::{STREAM, entry, key, note_by, pair, row};
 use super::*;
 use crate::log::{
     VerifierKey,
-    note::{handover, origin, sign_text},
+    note::{Handover, origin, sign_text},
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use domain::{
@@ -23,8 +23,19 @@ fn key_of(pair: &Ed25519KeyPair) -> VerifierKey {
 
 /// What `signer` says of the key that comes after.
 fn statement(signer: &Ed25519KeyPair, next: &Ed25519KeyPair) -> String {
-    let stream = Stream::from_bytes(STREAM);
-    sign_text(&handover(stream, &key_of(next)), &origin(stream), signer)
+    let (old, new) = (key_of(signer), key_of(next));
+    Handover { old, new }.sign(signer)
+}
+
+/// An entry, or the one in which the log is handed over.
+fn nth(seq: u64, statement: Option<&String>) -> domain::Entry {
+    let mut entry = entry(seq);
+    if let Some(statement) = statement {
+        entry.kind = LOG_KEY_ROTATED.into();
+        let after = serde_json::json!({ "statement": statement });
+        entry.action.details.after = Some(After::Value(after));
+    }
+    entry
 }
 
 /// Thirty entries, with these statements at the tenth and the twentieth, and these keys signing after each ten.
@@ -33,13 +44,8 @@ fn report(keys: &[VerifierKey], statements: [String; 2], signers: [&Ed25519KeyPa
     let mut claims = Claims::new(keys);
     let mut verifier = Verifier::new(STREAM, Options::default());
     for seq in 1..=30u64 {
-        let mut entry = entry(seq);
-        if seq == 10 || seq == 20 {
-            let statement = &statements[seq as usize / 10 - 1];
-            entry.kind = LOG_KEY_ROTATED.into();
-            let after = serde_json::json!({ "statement": statement });
-            entry.action.details.after = Some(After::Value(after));
-        }
+        let handed = (seq == 10 || seq == 20).then(|| &statements[seq as usize / 10 - 1]);
+        let entry = nth(seq, handed);
         let row = row(&entry, seq, time, &hash, None);
         (hash, time) = (row.hash, row.time);
         frontier.push(&hash);
@@ -103,6 +109,22 @@ fn a_key_that_handed_over_signs_nothing_more() {
 }
 
 #[test]
+fn a_later_key_leads_back_to_the_first_as_far_as_it_signed() {
+    let (first, second, third, stranger) = (pair(), pair_of(2), pair_of(3), pair_of(4));
+    let handed = || [statement(&first, &second), statement(&second, &third)];
+    for pinned in [key_of(&second), key_of(&third)] {
+        let whole = report(&[pinned], handed(), [&first, &second, &third]);
+        assert_eq!((told(&whole), whole.checkpoints), (vec![], 3));
+    }
+    // Without anything that the key at hand signed after it took over, nobody vouches for who was before it.
+    let bare = report(&[key_of(&third)], handed(), [&first, &second, &second]);
+    assert_eq!(bare.exit_code(), 1);
+    let claimed = [statement(&stranger, &third), statement(&third, &second)];
+    let taken = report(&[key_of(&third)], claimed, [&stranger, &stranger, &second]);
+    assert!(located(&taken, 10), "{:?}", told(&taken));
+}
+
+#[test]
 fn a_forged_handover_is_found_at_its_entry() {
     let (first, second, third, stranger) = (pair(), pair_of(2), pair_of(3), pair_of(4));
     let right = || statement(&first, &second);
@@ -131,5 +153,36 @@ fn a_forged_handover_is_found_at_its_entry() {
         told(&taken)[0].starts_with("entry 10 of"),
         "{:?}",
         told(&taken)
+    );
+}
+
+#[test]
+fn a_manifest_is_signed_by_whoever_signs_at_its_end() {
+    let (first, second) = (pair(), pair_of(2));
+    let code = |signer: &Ed25519KeyPair, to: u64| {
+        let stream = Stream::from_bytes(STREAM);
+        let mut writer = export::Writer::new(Vec::new(), stream, 1, to).unwrap();
+        let (mut hash, mut time) = (FIRST_PREVIOUS, 0);
+        let handed = statement(&first, &second);
+        for seq in 1..=to {
+            let row = row(
+                &nth(seq, (seq == 10).then_some(&handed)),
+                seq,
+                time,
+                &hash,
+                None,
+            );
+            (hash, time) = (row.hash, row.time);
+            writer.row(&row).unwrap();
+        }
+        let sign = |text: &str| sign_text(text, &origin(stream), signer);
+        let file = writer.finish(None, sign).unwrap();
+        let claims = Claims::new(&[key()]);
+        export::verify(&file[..], claims, true).unwrap().exit_code()
+    };
+    assert_eq!((code(&first, 9), code(&second, 12)), (0, 0));
+    assert_eq!(
+        (code(&first, 10), code(&first, 12), code(&second, 9)),
+        (1, 1, 1)
     );
 }
