@@ -4,7 +4,9 @@
 mod facts;
 mod gate;
 mod hinge;
+pub mod model;
 mod person;
+pub mod relation;
 mod token;
 
 pub use facts::Facts;

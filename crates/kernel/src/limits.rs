@@ -174,6 +174,26 @@ limits! {
     DISK_RESERVE_BYTES: usize = 32 * 1024 * 1024, "bytes";
     /// Checkpoints that wait for a witness; one that is further behind is next given a checkpoint over every log.
     WITNESS_BEHIND_BYTES: usize = 16 * 1024 * 1024, "bytes";
+    /// Longest text of an authorization model.
+    MODEL_BYTES: usize = 256 * 1024, "bytes";
+    /// Deepest nesting of operators in a relation of an authorization model.
+    MODEL_NESTING: usize = 16, "levels";
+    /// Most types of an authorization model.
+    MODEL_TYPES: usize = 200, "types";
+    /// Longest name of a type in an authorization model.
+    TYPE_NAME_CHARS: usize = 254, "characters";
+    /// Longest name of a relation or a condition in an authorization model.
+    RELATION_NAME_CHARS: usize = 50, "characters";
+    /// Longest object of a relation tuple, with its type.
+    TUPLE_OBJECT_BYTES: usize = 256, "bytes";
+    /// Names of types, relations and conditions that all models and tuples of one relation store may use.
+    RELATION_SYMBOLS: usize = 32_000, "names";
+    /// Usersets that lead from one to the next in one relation check.
+    RELATION_DEPTH: usize = 256, "usersets";
+    /// Usersets that one relation check may visit.
+    RELATION_NODES: usize = 100_000, "usersets";
+    /// Usersets that one listing of objects or users may visit.
+    RELATION_LIST_NODES: usize = 10_000_000, "usersets";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

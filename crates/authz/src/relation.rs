@@ -1,0 +1,9 @@
+//! Relations between objects and subjects, as Zanzibar and OpenFGA define them: whether a subject is in a relation of
+//! an object, which objects, which subjects, and by which way, over the tuples of one store at one revision. It decides
+//! nothing about people, roles or policies, never reads a clock, never waits, and remembers nothing between questions.
+
+mod truth;
+mod tuple;
+
+pub use truth::{Conditions, Context, Holds, Truth};
+pub use tuple::{Object, Subject, Tuple, TupleError, TupleKey};

@@ -1,0 +1,94 @@
+//! Tuples as tests write them, and the tiny language of their conditions: the condition of a tuple is true, false or
+//! lacks a value as its context says. No CEL here.
+
+use authz::relation::{Conditions, Context, Holds, Truth, Tuple, TupleKey};
+use kernel::Timestamp;
+use serde_json::json;
+use std::sync::Arc;
+
+/// A tuple with its own text. Its condition, when it has one, has the truth given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    pub object: String,
+    pub relation: String,
+    pub user: String,
+    pub condition: Option<(String, Truth)>,
+    pub from: Option<i64>,
+    pub until: Option<i64>,
+}
+
+/// Reads `document:1#viewer@user:anne`, and `… with c=true` for a tuple with the condition `c`.
+pub fn fact(text: &str) -> Fact {
+    let (key, condition) = text
+        .split_once(" with ")
+        .map_or((text, None), |(k, c)| (k, Some(c)));
+    let (left, user) = key.split_once('@').unwrap();
+    let (object, relation) = left.split_once('#').unwrap();
+    let condition = condition.map(|text| {
+        let (name, truth) = text.split_once('=').unwrap();
+        let truth = match truth {
+            "true" => Truth::True,
+            "false" => Truth::False,
+            _ => Truth::Unknown,
+        };
+        (name.to_owned(), truth)
+    });
+    Fact {
+        object: object.into(),
+        relation: relation.into(),
+        user: user.into(),
+        condition,
+        from: None,
+        until: None,
+    }
+}
+
+pub fn facts(texts: &[&str]) -> Vec<Fact> {
+    texts.iter().copied().map(fact).collect()
+}
+
+#[expect(dead_code, reason = "for the engine, which follows")]
+impl Fact {
+    pub fn key(&self) -> TupleKey<'_> {
+        TupleKey::parse(&self.object, &self.relation, &self.user).unwrap()
+    }
+
+    pub fn tuple(&self) -> Tuple<'_> {
+        let context = |truth: &Truth| match truth {
+            Truth::True => json!({ "x": true }),
+            Truth::False => json!({ "x": false }),
+            Truth::Unknown => json!({}),
+        };
+        let context = self
+            .condition
+            .as_ref()
+            .and_then(|(_, truth)| context(truth).as_object().cloned());
+        Tuple {
+            condition: self.condition.as_ref().map(|(name, _)| name.as_str()),
+            context: context.map(Arc::new),
+            valid_from: self.from.map(Timestamp::from_seconds),
+            valid_until: self.until.map(Timestamp::from_seconds),
+            ..self.key().always()
+        }
+    }
+}
+
+impl Fact {
+    pub fn counts(&self, now: i64) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// The evaluator of the tests' conditions: `x` of the tuple's context.
+#[expect(dead_code, reason = "for the engine, which follows")]
+pub struct ByContext;
+
+impl Conditions for ByContext {
+    fn holds(&self, _: &str, context: Option<&Context>) -> Holds {
+        match context.and_then(|context| context.get("x")?.as_bool()) {
+            Some(true) => Holds::Yes,
+            Some(false) => Holds::No,
+            None => Holds::Missing(vec!["x".into()]),
+        }
+    }
+}
