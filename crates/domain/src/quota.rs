@@ -14,7 +14,7 @@ pub struct Quotas {
     /// Agents that are not revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents: Option<u64>,
-    /// API tokens that are not revoked.
+    /// API tokens that are neither revoked nor past their end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
     /// Requests a second, over all nodes that share a fast state.

@@ -70,6 +70,14 @@ impl<'c> Reader<'c> {
         entity::tally(self.on(stream)?, stream, kind)
     }
 
+    /// How many API tokens are neither revoked nor past their end at `now`.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub fn live_tokens(&mut self, stream: Stream, now: Timestamp) -> Result<u64, StoreError> {
+        entity::live_tokens(self.on(stream)?, stream, now)
+    }
+
     /// Who holds a unique name.
     ///
     /// # Errors

@@ -150,6 +150,16 @@ impl Tx<'_> {
         self.sql(|conn| entity::tally(conn, stream, kind))
     }
 
+    /// How many API tokens are neither revoked nor past their end.
+    ///
+    /// # Errors
+    /// As for `put`.
+    pub fn live_tokens(&mut self, stream: Stream) -> Result<u64, Refusal> {
+        self.covers(stream)?;
+        let now = self.now;
+        self.sql(|conn| entity::live_tokens(conn, stream, now))
+    }
+
     /// Takes the name `value` among those of this `kind` (such as `agent.name`) for `id`.
     ///
     /// # Errors

@@ -305,7 +305,8 @@ async fn ten_8_a_race_at_the_limit_passes_exactly_the_quota_and_alone_each_has_h
     }
     let mut redis = Redis::start();
     let gates = gates(&redis).await;
-    let org = Some(kernel::Id::from_bytes([7; 16]));
+    let id = kernel::Id::from_bytes([7; 16]);
+    let org = Some(id);
     // The moment stands still: everything happens in one second of the gates.
     let now = SystemClock.boot();
     let race = async |now: Monotonic| {
@@ -320,7 +321,7 @@ async fn ten_8_a_race_at_the_limit_passes_exactly_the_quota_and_alone_each_has_h
     assert_eq!(race(now).await, 100, "together");
     let kept = redis.ask(&["keys", "*"]);
     let names: Vec<&str> = kept.lines().collect();
-    let own = format!("cardea:rate:{}", org.unwrap());
+    let own = format!("cardea:rate:{id}");
     assert!(names.contains(&own.as_str()) && names.len() <= 2, "{kept}");
     let left: i64 = redis.ask(&["pttl", &own]).trim().parse().unwrap();
     assert!((1..=1_000).contains(&left), "{left}");

@@ -64,7 +64,7 @@ on_both_engines!(ten_8_a_quota_is_kept_warned_of_and_no_obstacle_to_revoking, wo
     assert_eq!((full.status, full.body["code"].as_str()), (429, Some("limit_reached")));
     assert_eq!(full.body["limit"], json!({ "name": "quota_agents", "value": 5 }));
     let person = |name: &str| json!({ "email": format!("{name}@acme.example"), "name": name });
-    world.owner.api.post("/users", person("one")).await.ok();
+    let one = text(&world.owner.api.post("/users", person("one")).await.ok(), "id");
     let full = world.owner.api.post("/users", person("two")).await;
     assert_eq!(full.body["limit"], json!({ "name": "quota_users", "value": 3 }));
     assert_eq!(warned(&world).await, known(&[("agents", 5), ("users", 3)]));
@@ -79,11 +79,16 @@ on_both_engines!(ten_8_a_quota_is_kept_warned_of_and_no_obstacle_to_revoking, wo
     assert_eq!(read["used"]["agents"], 4);
     assert_eq!(read["used"]["users"], 3);
 
+    world.owner.api.post(&format!("/users/{one}/deactivate"), json!({})).await.ok();
+    assert_eq!(world.owner.api.get("").await.ok()["used"]["users"], 2);
+    world.owner.api.post("/users", person("one")).await.ok();
+    assert_eq!(world.owner.api.get("").await.ok()["used"]["users"], 3, "whoever comes back is counted again");
+
     // Lowered below what is there: all of it goes on, nothing is added, and that is said.
     set(&world, json!({ "agents": 1, "tokens": 1 })).await;
-    assert_eq!(warned(&world).await.len(), 4, "tokens; agents were near it before");
+    assert_eq!(warned(&world).await.len(), 5, "tokens; agents were near it before");
     set(&world, json!({ "agents": 1, "tokens": 1 })).await;
-    assert_eq!(warned(&world).await.len(), 4, "it was so before");
+    assert_eq!(warned(&world).await.len(), 5, "it was so before");
     assert_eq!(world.owner.api.get(&format!("/agents/{}", made[4])).await.ok()["state"], "active");
     let full = world.owner.api.post("/agents", agent(&world.owner.id, "one more")).await;
     assert_eq!(full.body["limit"], json!({ "name": "quota_agents", "value": 1 }));
@@ -113,4 +118,26 @@ on_both_engines!(ten_8_many_at_once_do_not_pass_a_quota, world => {
     assert_eq!((made, there), (3, 3));
     let read = world.owner.api.get("").await.ok();
     assert_eq!(read["used"]["agents"], 3);
+});
+
+on_both_engines!(ten_8_tokens_that_ended_make_room_and_a_rotation_is_let_in_once, world => {
+    let body = |seconds: i64| {
+        let ends = world.server.platform().clock.now().plus(kernel::Micros::seconds(seconds));
+        json!({ "name": "t", "principal": world.owner.id, "permissions": ["agents.read"], "expires_at": ends })
+    };
+    // The owner's own token is one of the three.
+    set(&world, json!({ "tokens": 3 })).await;
+    world.owner.api.post("/tokens", body(1)).await.ok();
+    let made = text(&world.owner.api.post("/tokens", body(3_600)).await.ok(), "id");
+    let full = world.owner.api.post("/tokens", body(3_600)).await;
+    assert_eq!(full.body["limit"], json!({ "name": "quota_tokens", "value": 3 }));
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    assert_eq!(world.owner.api.get("").await.ok()["used"]["tokens"], 2, "one ended by itself");
+    let second = text(&world.owner.api.post("/tokens", body(3_600)).await.ok(), "id");
+    let rotate = async |id: &str| world.owner.api.post(&format!("/tokens/{id}/rotate"), json!({})).await;
+    let third = text(&rotate(&made).await.ok(), "id");
+    let full = rotate(&third).await;
+    assert_eq!(full.body["limit"], json!({ "name": "quota_tokens", "value": 3 }), "both of the first rotation live");
+    world.owner.api.post(&format!("/tokens/{second}/revoke"), json!({})).await.ok();
+    rotate(&third).await.ok();
 });

@@ -9,7 +9,7 @@ pub use set::SetQuotas;
 
 use crate::{Act, Cx, Result};
 use domain::{Quotas, Stream};
-use kernel::{Code, limits::Limit};
+use kernel::{Code, Timestamp, limits::Limit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,6 +23,8 @@ const WARNING: &str = "quota.nearly_reached";
 pub(crate) struct Quota {
     counted: Counted,
     most: u64,
+    /// How many more than that are let in.
+    spare: u64,
     warning: Prepared,
 }
 
@@ -64,6 +66,18 @@ fn warning(quota: &'static str, most: u64) -> Act {
     Act::read(WARNING).on_text("quota", quota).after(after)
 }
 
+impl Counted {
+    /// How many there are. The tables count themselves; tokens that ended by themselves are left out where it
+    /// matters, near the line.
+    fn count(self, tx: &mut Tx<'_>, stream: Stream, most: u64) -> Result<u64, Refusal> {
+        let count = tx.tally(stream, self.name())?;
+        match self {
+            Self::Tokens if is_near(count + 1, most) => tx.live_tokens(stream),
+            _ => Ok(count),
+        }
+    }
+}
+
 impl Quota {
     /// The caller's organization's quota, where it has one.
     ///
@@ -77,10 +91,16 @@ impl Quota {
         Ok(Some(Self {
             counted,
             most,
+            spare: 0,
             warning: cx
                 .prepare(cx.stream()?, warning(counted.name(), most))
                 .await?,
         }))
+    }
+
+    /// The same for one that takes another's place, which goes on for a while: one too many is let in.
+    pub(crate) fn for_successor(self) -> Self {
+        Self { spare: 1, ..self }
     }
 
     /// Refuses one more than there may be, and warns once on the way there. Called before anything is written, so
@@ -89,12 +109,9 @@ impl Quota {
     /// # Errors
     /// `limit_reached` with the figure.
     pub(crate) fn one_more(&self, tx: &mut Tx<'_>, stream: Stream) -> Result<(), Refusal> {
-        let (name, most, count) = (
-            self.counted.name(),
-            self.most,
-            tx.tally(stream, self.counted.name())?,
-        );
-        if count >= most {
+        let (name, most) = (self.counted.name(), self.most);
+        let count = self.counted.count(tx, stream, most)?;
+        if count >= most + self.spare {
             let detail = format!(
                 "the organization has {count} of at most {most} {name}; end some, or ask the instance's administrators for more"
             );
@@ -123,18 +140,22 @@ pub struct Used {
     users: u64,
     /// Agents that are not revoked.
     agents: u64,
-    /// API tokens that are not revoked; those that ended by themselves are counted until they are.
+    /// API tokens that are neither revoked nor past their end.
     tokens: u64,
 }
 
 impl Used {
     /// # Errors
     /// When the database fails.
-    pub(crate) fn read(reader: &mut Reader<'_>, stream: Stream) -> Result<Self, StoreError> {
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        stream: Stream,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             users: reader.tally(stream, Counted::Users.name())?,
             agents: reader.tally(stream, Counted::Agents.name())?,
-            tokens: reader.tally(stream, Counted::Tokens.name())?,
+            tokens: reader.live_tokens(stream, now)?,
         })
     }
 }

@@ -28,7 +28,7 @@ pub struct Input {
     /// Agents that are not revoked, at most.
     #[serde(default)]
     agents: Option<u64>,
-    /// API tokens that are not revoked, at most.
+    /// API tokens that are neither revoked nor past their end, at most.
     #[serde(default)]
     tokens: Option<u64>,
     /// Requests a second, at most.
@@ -112,7 +112,7 @@ struct Lowered {
 impl Lowered {
     /// Warns where four fifths are there now and were not before. Nothing that exists is taken.
     fn warn(&self, tx: &mut Tx<'_>, stream: Stream) -> Result<(), Refusal> {
-        let count = tx.tally(stream, self.counted.name())?;
+        let count = self.counted.count(tx, stream, self.most)?;
         let was = self.before.is_some_and(|before| is_near(count, before));
         if is_near(count, self.most) && !was {
             tx.entry(stream, self.warning.clone())?;

@@ -154,9 +154,10 @@ impl Operation for ReadOrganization {
 
     async fn run(cx: &Cx, _: ReadInput) -> Result<ReadOutput> {
         let (stream, id) = (cx.stream()?, cx.view()?.id());
+        let now = cx.platform.clock.now();
         let look = move |reader: &mut store::Reader<'_>| {
             let row = reader.get::<Organization>(Stream::INSTANCE, id.bytes())?;
-            Ok((row, Used::read(reader, stream)?))
+            Ok((row, Used::read(reader, stream, now)?))
         };
         let (row, used) = cx.platform.store.read(stream, look).await?;
         let row = row.ok_or_else(|| Error::not_found("organization"))?;

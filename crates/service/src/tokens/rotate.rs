@@ -5,6 +5,7 @@ use super::{reach, row};
 use crate::{
     Act, Cx, Error, Result,
     operation::{Meta, Method, Operation, Target},
+    quotas::{self, Counted, Quota},
 };
 use domain::{ApiToken, Permission, Permissions, Reach, Scope, Stream};
 use kernel::{Code, Id, Micros, Timestamp, Token, limits};
@@ -88,7 +89,10 @@ impl Operation for RotateToken {
             vec![(stream, act.clone()), (Stream::INSTANCE, act)],
             cx.envelope.if_match,
         );
+        let quota = Quota::of(cx, Counted::Tokens).await?;
+        let quota = quota.map(Quota::for_successor);
         let write = move |tx: &mut Tx<'_>| {
+            quotas::check(quota.as_ref(), tx, stream)?;
             row::write(tx, stream, &token)?;
             retire(tx, stream, old.core.id, ends, expected)?;
             Ok(Output {

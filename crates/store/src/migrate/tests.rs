@@ -186,3 +186,87 @@ fn steps_say_what_they_can_live_beside() {
         }
     }
 }
+
+/// Writes a person in this state, and says how many the tables count then.
+async fn person(store: &Store, n: u8, state: domain::MembershipState) -> u64 {
+    let org = Stream::from_bytes([9; 16]);
+    let member = domain::Membership {
+        core: domain::MembershipCore {
+            user: kernel::Id::from_bytes([n; 16]),
+            state,
+        },
+        email: "one@example.com".into(),
+        name: "One".into(),
+        created_at: Timestamp::from_micros(1),
+    };
+    let entry = entry(entries(store, org).await);
+    let run = move |tx: &mut Tx<'_>| {
+        tx.put(org, &member)?;
+        tx.entry(org, entry.clone())
+    };
+    store.commit(Plan::new(org), run).await.unwrap();
+    let tally = store.read(org, move |reader| reader.tally(org, "users"));
+    // A build of before counts nothing.
+    tally.await.unwrap_or(u64::MAX)
+}
+
+/// A number for the next entry.
+async fn entries(store: &Store, org: Stream) -> u8 {
+    let heads = store.heads(None).await.unwrap();
+    let head = heads.iter().find(|(stream, _)| *stream == org);
+    100 + head.map_or(0, |(_, head)| u8::try_from(head.seq).unwrap())
+}
+
+async fn counts_what_is_there(
+    open: impl Fn(&'static [Migration]) -> Store,
+    all: &'static [Migration],
+) {
+    use domain::MembershipState::{Active, Deactivated, Suspended};
+    let before = all.iter().position(|step| step.number == 11).unwrap();
+    let old = open(&all[..before]);
+    for (n, state) in [(1, Active), (2, Suspended), (3, Deactivated)] {
+        person(&old, n, state).await;
+    }
+    old.close();
+    let new = open(all);
+    assert_eq!(person(&new, 4, Active).await, 3, "two of before and one");
+    assert_eq!(person(&new, 4, Suspended).await, 3, "no other one");
+    assert_eq!(person(&new, 1, Deactivated).await, 2);
+    assert_eq!(person(&new, 1, Deactivated).await, 2);
+    assert_eq!(person(&new, 3, Active).await, 3);
+    assert_eq!(person(&new, 5, Deactivated).await, 3, "never there");
+    let org = Stream::from_bytes([9; 16]);
+    let gone = entry(99);
+    let run = move |tx: &mut Tx<'_>| {
+        let key = [3; 16];
+        let member = tx.get::<domain::Membership>(org, key)?.unwrap();
+        tx.remove(org, &member.value)?;
+        tx.entry(org, gone.clone())
+    };
+    new.commit(Plan::new(org), run).await.unwrap();
+    let other = Stream::from_bytes([8; 16]);
+    let tally = |org: Stream| new.read(org, move |reader| reader.tally(org, "users"));
+    assert_eq!(
+        (tally(org).await.unwrap(), tally(other).await.unwrap()),
+        (2, 0)
+    );
+    new.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_before_counts_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cardea.db");
+    counts_what_is_there(|known| file(&path, known).unwrap(), sqlite::MIGRATIONS).await;
+}
+
+/// The owner of the tables is no superuser, and row-level security holds for it too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_before_counts_what_is_there() {
+    if require(Tool::Postgres).is_none() {
+        return;
+    }
+    let url = Postgres::shared().database();
+    let all = postgres::schema::MIGRATIONS;
+    counts_what_is_there(|known| server(&url, known).unwrap(), all).await;
+}

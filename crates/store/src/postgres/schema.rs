@@ -47,6 +47,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0011_tally.sql"),
         beside: 7,
     },
+    Migration {
+        number: 13,
+        name: "live_tokens",
+        sql: include_str!("../../migrations/postgres/0013_live_tokens.sql"),
+        beside: 7,
+    },
 ];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";

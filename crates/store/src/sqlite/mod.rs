@@ -60,6 +60,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0011_tally.sql"),
         beside: 7,
     },
+    Migration {
+        number: 13,
+        name: "live_tokens",
+        sql: include_str!("../../migrations/sqlite/0013_live_tokens.sql"),
+        beside: 7,
+    },
 ];
 
 /// See [`crate::Store::sqlite_copy`].
