@@ -11,7 +11,11 @@ use kernel::{Clock, Code, Entropy, Id, ambient};
 use serde_json::{Value, json};
 use service::{Cx, Envelope, Peer, log::Export};
 use sha2::Sha256;
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+};
 use store::{Prepared, Reader, Record};
 use testkit::sqlite::Intruder;
 
@@ -244,5 +248,44 @@ on_both_engines! {
         world.owner.api.post(&format!("/users/{}/suspend", auditor.id), json!({})).await.ok();
         assert_eq!(cut.next().await.unwrap_err().code, Code::Unauthenticated);
         assert!(cut.next().await.unwrap().is_none(), "nothing more comes of it");
+    }
+}
+
+/// A server that answers an export with so much of it and is gone.
+fn ending_early(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        assert!(stream.read(&mut head).unwrap() > 0);
+        let start = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(start).unwrap();
+        stream.write_all(bytes).unwrap();
+    });
+    url
+}
+
+#[test]
+fn an_export_that_breaks_off_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(file("token"), "cdt_x").unwrap();
+    for part in [&b""[..], b"5\r\n{\"ver\r\n", b"5\r\n{\"v"] {
+        let (url, path) = (ending_early(part), file("export"));
+        let ended = run(&[
+            "audit",
+            "export",
+            "--org",
+            "acme",
+            "--file",
+            &path,
+            "--server",
+            &url,
+            "--token-file",
+            &file("token"),
+        ]);
+        ended.with(4);
+        assert!(!fs::exists(&path).unwrap(), "{part:?}");
     }
 }
