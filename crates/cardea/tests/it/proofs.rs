@@ -16,7 +16,10 @@ use std::{
     io::{Read, Write},
     net::TcpListener,
 };
-use store::{Prepared, Reader, Record};
+use store::{
+    Prepared, Reader, Record,
+    log::merkle::tile::{Builder, Tiles},
+};
 use testkit::sqlite::Intruder;
 
 /// Two full tiles of leaves and a rest.
@@ -136,8 +139,28 @@ on_both_engines! {
                 assert_eq!(tile("0/001").await.response.body, leaves);
             }
         }
-        assert_eq!(tile("0/001").await.response.body, leaves);
+        // Nor do tiles that fit each other and are of another log.
+        for round in 0..2 {
+            forge_tiles(&world, stream, &entries).await;
+            match round {
+                0 => agrees(api, &entries, 512).await,
+                _ => assert_eq!(tile("0/001").await.response.body, leaves),
+            }
+        }
     }
+}
+
+/// Keeps the tiles that the log would have if one of its entries were another.
+async fn forge_tiles(world: &crate::world::World, stream: Stream, entries: &[[u8; 32]]) {
+    let store = &world.server.platform().store;
+    let mut other = entries.to_vec();
+    other[300][0] ^= 1;
+    let (mut builder, mut tiles) = (Builder::new(0, Tiles::new()), Tiles::new());
+    for chunk in other.as_chunks::<256>().0 {
+        tiles.extend(builder.push(chunk).unwrap());
+    }
+    store.forget_tiles(stream).await.unwrap();
+    store.put_tiles(stream, tiles).await.unwrap();
 }
 
 on_both_engines! {
