@@ -246,6 +246,32 @@ on_both_engines! {
 }
 
 on_both_engines! {
+    aud_3_an_export_is_of_one_moment_whatever_happens_meanwhile, world => {
+        let stream = Stream::org(world.org.parse().unwrap());
+        grow(&world, stream, MANY).await;
+        let api = &world.owner.api;
+        let keys = api.get("/keys").await.ok();
+        let key = keys["items"].as_array().unwrap().iter().find_map(|key| key["verifier_key"].as_str()).unwrap();
+        let wanted = json!({ "from": 1, "to": MANY, "whole": true, "count": MANY });
+        let platform = world.server.platform().clone();
+        let wanted = serde_json::from_value(wanted).unwrap();
+        let mut export = Export::begin(platform, stream, wanted, None).await.unwrap();
+        let mut file = Vec::new();
+        while let Some(page) = export.next().await.unwrap() {
+            file.extend(page);
+            // The log grows, and its key hands over.
+            grow(&world, stream, 9).await;
+            api.post("/keys/rotate-log", json!({})).await.ok();
+            api.get("/audit/checkpoint").await.ok();
+        }
+        let path = world.folder.path().join("moment.jsonl");
+        fs::write(&path, file).unwrap();
+        let told = run(&["audit", "verify", "--deep", "--file", path.to_str().unwrap(), "--key", key]).with(0);
+        assert!(told.out.contains("whole; 0 entries after the last checkpoints"), "{}", told.out);
+    }
+}
+
+on_both_engines! {
     neg_b4_an_export_ends_when_whoever_reads_it_loses_the_right, world => {
         let stream = Stream::org(world.org.parse().unwrap());
         grow(&world, stream, MANY).await;

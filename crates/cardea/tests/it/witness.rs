@@ -100,6 +100,8 @@ async fn aud_4_witnesses_keep_what_a_rewritten_log_is_held_against() {
         metrics.contains("cardea_witness_failures_total{witness=\"url\"} 2"),
         "{metrics}"
     );
+    let last = json!({ "name": "the last", "permissions": [], "scopes": [] });
+    api.post("/roles", last).await.ok();
     assert_eq!(serving.stop(), 0);
 
     let file = file.to_str().unwrap();
