@@ -2,8 +2,22 @@
 //! an object, which objects, which subjects, and by which way, over the tuples of one store at one revision. It decides
 //! nothing about people, roles or policies, never reads a clock, never waits, and remembers nothing between questions.
 
+mod check;
+mod expand;
+mod names;
+mod objects;
+mod plan;
+mod query;
+mod segment;
 mod truth;
 mod tuple;
+mod tuples;
+mod users;
 
+pub use expand::Expansion;
+pub use plan::Plan;
+pub use query::{Budget, Decision, Exceeded, Listing, Query, QueryError};
 pub use truth::{Conditions, Context, Holds, Truth};
 pub use tuple::{Object, Subject, Tuple, TupleError, TupleKey};
+pub use tuples::Tuples;
+pub use users::UserFilter;

@@ -47,7 +47,6 @@ pub fn facts(texts: &[&str]) -> Vec<Fact> {
     texts.iter().copied().map(fact).collect()
 }
 
-#[expect(dead_code, reason = "for the engine, which follows")]
 impl Fact {
     pub fn key(&self) -> TupleKey<'_> {
         TupleKey::parse(&self.object, &self.relation, &self.user).unwrap()
@@ -71,16 +70,12 @@ impl Fact {
             ..self.key().always()
         }
     }
-}
-
-impl Fact {
     pub fn counts(&self, now: i64) -> bool {
         self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
     }
 }
 
 /// The evaluator of the tests' conditions: `x` of the tuple's context.
-#[expect(dead_code, reason = "for the engine, which follows")]
 pub struct ByContext;
 
 impl Conditions for ByContext {

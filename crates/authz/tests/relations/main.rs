@@ -8,7 +8,11 @@
     reason = "tests"
 )]
 
+mod checks;
+mod differential;
 mod fact;
+mod generate;
 mod language;
 mod spec;
 mod spec_cases;
+mod suite;

@@ -53,7 +53,7 @@ impl Spec<'_> {
     }
 
     /// The truth for one subject of every relation of every object that is named anywhere.
-    fn truths(&self, subject: &str, more: &[&str]) -> BTreeMap<Node, Truth> {
+    pub fn truths(&self, subject: &str, more: &[&str]) -> BTreeMap<Node, Truth> {
         let objects: BTreeSet<&str> = self
             .facts
             .iter()

@@ -1,0 +1,135 @@
+//! A suite in the form of OpenFGA's own (stages of a model, tuples and assertions), as JSON. It is not part of this
+//! repository: `RELATION_SUITE` names the file, and the test is run on request.
+
+use super::fact::ByContext;
+use authz::model::Model;
+use authz::relation::{
+    Budget, Decision, Listing, Object, Plan, Query, Subject, Tuple, TupleKey, Tuples, UserFilter,
+};
+use kernel::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn items<'a>(of: &'a Value, name: &str) -> &'a [Value] {
+    of[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(of: &'a Value, name: &str) -> &'a str {
+    of[name].as_str().unwrap_or_default()
+}
+
+fn tuple(of: &Value) -> Result<Tuple<'_>, String> {
+    let key = TupleKey::parse(text(of, "object"), text(of, "relation"), text(of, "user"));
+    key.map(TupleKey::always).map_err(|e| e.to_string())
+}
+
+fn with(tuples: &Tuples, plan: &Plan, of: &Value) -> Result<Tuples, String> {
+    let more: Result<Vec<_>, _> = items(of, "contextualTuples").iter().map(tuple).collect();
+    tuples.with(plan, &more?).map_err(|e| e.to_string())
+}
+
+fn query<'a>(tuples: &'a Tuples, plan: &'a Plan) -> Query<'a, ByContext> {
+    Query {
+        tuples,
+        plan,
+        conditions: &ByContext,
+        now: Timestamp::from_seconds(0),
+        budget: Budget::default(),
+    }
+}
+
+fn listing(found: Listing) -> String {
+    format!("{:?}", found.found)
+}
+
+fn check(tuples: &Tuples, plan: &Plan, of: &Value) -> Result<String, String> {
+    let tuples = with(tuples, plan, of)?;
+    let key = tuple(&of["tuple"])?.key;
+    let decision = query(&tuples, plan).check(key.object, key.relation, key.subject);
+    Ok((decision.map_err(|e| e.to_string())? == Decision::Allowed).to_string())
+}
+
+fn objects(tuples: &Tuples, plan: &Plan, of: &Value) -> Result<String, String> {
+    let tuples = with(tuples, plan, of)?;
+    let of = &of["request"];
+    let subject = Subject::parse(text(of, "user")).map_err(|e| e.to_string())?;
+    let found = query(&tuples, plan).list_objects(text(of, "type"), text(of, "relation"), subject);
+    found.map(listing).map_err(|e| e.to_string())
+}
+
+fn users(tuples: &Tuples, plan: &Plan, of: &Value) -> Result<String, String> {
+    let tuples = with(tuples, plan, of)?;
+    let of = &of["request"];
+    let filter = of["filters"][0].as_str().unwrap();
+    let (type_name, relation) = filter
+        .split_once('#')
+        .map_or((filter, None), |(t, r)| (t, Some(r)));
+    let filter = UserFilter {
+        type_name,
+        relation,
+    };
+    let object = Object::parse(text(of, "object")).map_err(|e| e.to_string())?;
+    let found = query(&tuples, plan).list_users(object, text(of, "relation"), filter);
+    found.map(listing).map_err(|e| e.to_string())
+}
+
+fn wanted(of: &Value) -> Option<String> {
+    let names = |all: &[Value]| {
+        let names: BTreeSet<_> = all
+            .iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect();
+        format!("{names:?}")
+    };
+    match (&of["errorCode"], &of["expectation"]) {
+        (Value::Number(code), _) if code.as_u64() != Some(0) => None,
+        (_, Value::Bool(expected)) => Some(expected.to_string()),
+        (_, Value::Array(all)) => Some(names(all)),
+        _ => Some(names(&[])),
+    }
+}
+
+#[test]
+#[ignore = "needs a suite: RELATION_SUITE"]
+fn a_suite_passes() {
+    let path = std::env::var("RELATION_SUITE").unwrap();
+    let suite: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for case in items(&suite, "tests") {
+        let mut tuples = Tuples::default();
+        for stage in items(case, "stages") {
+            let name = text(case, "name");
+            let model = match Model::read(text(stage, "model")) {
+                Ok(model) => model,
+                Err(problems) => {
+                    wrong.push(format!("{name}: {}", problems[0]));
+                    continue;
+                }
+            };
+            let plan = tuples.compile(&model).unwrap();
+            for one in items(stage, "tuples") {
+                let one = tuple(one).unwrap();
+                plan.allows(&one).unwrap();
+                tuples.put(&one).unwrap();
+            }
+            type Ask = fn(&Tuples, &Plan, &Value) -> Result<String, String>;
+            for (kind, ask) in [
+                ("checkAssertions", check as Ask),
+                ("listObjectsAssertions", objects),
+                ("listUsersAssertions", users),
+            ] {
+                for one in items(stage, kind) {
+                    asked += 1;
+                    let (found, wanted) = (ask(&tuples, &plan, one), wanted(one));
+                    if found.as_ref().ok() != wanted.as_ref() {
+                        wrong.push(format!(
+                            "{name}: {kind}: {one}: {found:?}, should be {wanted:?}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    println!("{asked} assertions, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
