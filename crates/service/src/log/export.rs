@@ -5,6 +5,7 @@ use super::tiles::Tree;
 use crate::{
     Cx, Error, Platform, Result,
     checkpoint::{log_key, origin, signed_now},
+    gate::{Class, Permit},
     oauth::open_log_key,
     operation::{Meta, Operation, Target},
     pipeline,
@@ -14,7 +15,7 @@ use domain::{Permission, SigningKeyCore, Stream};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use store::{
     Reader,
     log::{
@@ -24,6 +25,8 @@ use store::{
 };
 
 const PAGE: usize = 500;
+/// How long a page waits that was not let in.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Says which entries an export holds and records that they were asked for.
 pub struct ExportEvents;
@@ -148,6 +151,7 @@ impl Export {
         let Some(mut writer) = self.writer.take() else {
             return Ok(None);
         };
+        let _turn = self.turn().await;
         self.still_may().await?;
         let (stream, after) = (self.stream, self.done);
         let left = usize::try_from(self.to.saturating_sub(after)).unwrap_or(usize::MAX);
@@ -164,6 +168,21 @@ impl Export {
         let lines = std::mem::take(writer.out());
         self.writer = Some(writer);
         Ok(Some(lines))
+    }
+
+    /// A page is a job: few at once, one of an organization, and while nobody is kept waiting by it.
+    async fn turn(&self) -> Permit {
+        let (gate, clock) = (&self.platform.gate, &self.platform.clock);
+        loop {
+            gate.quiet().await;
+            let ticket = gate.admit(Class::Job, self.stream.organization(), clock.boot());
+            if let Ok(ticket) = ticket
+                && let Ok(permit) = ticket.enter().await
+            {
+                return permit;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// A reader who takes hours is asked again with each page.

@@ -25,6 +25,11 @@ const AT_ONCE: u64 = 16;
 /// How many tiles a request makes before it is answered; more are left to the background.
 const MOST: u64 = 256;
 
+/// How many times `AT_ONCE` the background makes of one log before it looks at the next.
+const TURN: usize = 64;
+/// How much longer than it worked it rests: those who write at full rate do not feel it.
+const REST: u32 = 10;
+
 /// A tree at its head, with the tiles that somebody asked for.
 pub(super) struct Tree {
     /// How many entries there are.
@@ -210,11 +215,23 @@ async fn round(platform: &Platform, known: &mut HashMap<Stream, u64>) -> Result<
     for (stream, head) in platform.store.heads(None).await? {
         let full = head.seq / WIDTH;
         let before = known.get(&stream).copied().unwrap_or(0);
-        if full > before {
-            platform.gate.quiet().await;
-            let made = catch_up(platform, stream, MOST).await?;
-            known.extend(made.then_some((stream, full)));
+        if full > before && follow(platform, stream).await? {
+            known.insert(stream, full);
         }
     }
     Ok(())
+}
+
+/// Makes the tiles of one log, unhurried; whether none is left to make. Another log has its turn after a while.
+async fn follow(platform: &Platform, stream: Stream) -> Result<bool> {
+    for _ in 0..TURN {
+        platform.gate.quiet().await;
+        let from = platform.clock.boot();
+        if catch_up(platform, stream, AT_ONCE).await? {
+            return Ok(true);
+        }
+        let took = platform.clock.boot().since(from).get();
+        tokio::time::sleep(Duration::from_micros(took.unsigned_abs()) * REST).await;
+    }
+    Ok(false)
 }
