@@ -95,7 +95,7 @@ fn the_table_of_limits() {
         [format!("`{name}`"), value, meaning]
     };
     holds(
-        "api.md",
+        "limits.md",
         "limits",
         &table(
             ["limit", "value", "meaning"],
