@@ -60,7 +60,7 @@ async fn admitted(
     org: &str,
     request: Request,
 ) -> Result<Response> {
-    let ticket = turn::admit(door, Class::Management, Some(org)).await?;
+    let ticket = turn::admit(door, Class::Management, Some(org))?;
     let outcome = call(door, tools, arrival, org, &ticket, request).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }
@@ -75,6 +75,8 @@ async fn call(
 ) -> Result<Response> {
     let (mut parts, sent) = request.into_parts();
     let (caller, view) = identify(door, arrival, &parts.headers, Some(org), None).await?;
+    let (gate, now) = (&door.platform.gate, door.platform.clock.boot());
+    gate.within(ticket.class(), &view.organization, now).await?;
     parts.extensions.insert(Session {
         caller,
         view,

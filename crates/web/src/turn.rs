@@ -30,18 +30,13 @@ impl Default for Lateness {
 /// Lets a request in, for the organization that its path names.
 ///
 /// # Errors
-/// `overloaded`, or `organization_busy` beyond the quota.
-pub(crate) async fn admit(door: &Door, class: Class, org: Option<&str>) -> Result<Ticket> {
+/// `overloaded`.
+pub(crate) fn admit(door: &Door, class: Class, org: Option<&str>) -> Result<Ticket> {
     let platform = &door.platform;
-    let known = {
-        let instance = platform.node.cells().instance();
-        let known = org.and_then(|org| instance.find(org));
-        known.map(|org| (org.id, org.quotas.requests_per_second))
-    };
-    let now = platform.clock.boot();
-    let ticket = platform.gate.admit(class, known.map(|(id, _)| id), now)?;
-    ticket.within(known.and_then(|(_, most)| most), now).await?;
-    Ok(ticket)
+    let instance = platform.node.cells().instance();
+    let known = org.and_then(|org| instance.find(org));
+    let id = known.map(|org| org.id);
+    platform.gate.admit(class, id, platform.clock.boot())
 }
 
 /// What is told of a failed attempt: that there were too many from this address, where there were.

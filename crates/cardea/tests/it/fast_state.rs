@@ -261,12 +261,9 @@ async fn rel_25_redis_that_hangs_delays_nobody_and_turns_no_refusal_around() {
     assert!(at(&waits, 100) < Duration::from_secs(1));
     assert!(answered > 20 && refused == 0, "{refused} of {answered}");
     quota(&world, 1).await;
-    // What a second was given under the former quota ends with it.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let refused = 6 - asked(&world.owner.api, 6).await;
     assert!(refused >= 2, "{refused}");
     quota(&world, 1_000).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.introspect(&revoked).await["active"], false);
     redis.resume();
     becomes(&world.url, "shared").await;
@@ -280,6 +277,20 @@ async fn revoked(world: &World) -> String {
     let path = format!("/agents/{}/revoke", agent.id);
     world.owner.api.post(&path, json!({})).await.ok();
     text(&issued, "access_token")
+}
+
+fn organization(id: kernel::Id<kernel::Org>, most: Option<u64>) -> domain::OrganizationCore {
+    domain::OrganizationCore {
+        id,
+        slug: "acme".into(),
+        issuer: "https://id.example/o/acme".into(),
+        state: domain::OrganizationState::Active,
+        parent: None,
+        quotas: domain::Quotas {
+            requests_per_second: most,
+            ..domain::Quotas::default()
+        },
+    }
 }
 
 /// Two gates as two nodes have them, and a fast state each.
@@ -306,14 +317,13 @@ async fn ten_8_a_race_at_the_limit_passes_exactly_the_quota_and_alone_each_has_h
     let mut redis = Redis::start();
     let gates = gates(&redis).await;
     let id = kernel::Id::from_bytes([7; 16]);
-    let org = Some(id);
     // The moment stands still: everything happens in one second of the gates.
     let now = SystemClock.boot();
     let race = async |now: Monotonic| {
         let mut tasks = tokio::task::JoinSet::new();
         for (gate, _) in gates.iter().cycle().take(300) {
-            let ticket = gate.admit(Class::Management, org, now).unwrap();
-            tasks.spawn(async move { ticket.within(Some(100), now).await.is_ok() });
+            let (gate, org) = (gate.clone(), organization(id, Some(100)));
+            tasks.spawn(async move { gate.within(Class::Token, &org, now).await.is_ok() });
         }
         let passed = tasks.join_all().await;
         passed.into_iter().filter(|passed| *passed).count()
@@ -328,9 +338,9 @@ async fn ten_8_a_race_at_the_limit_passes_exactly_the_quota_and_alone_each_has_h
     redis.kill();
     let later = Monotonic::from_micros(now.micros() + 1_000_000);
     assert_eq!(race(later).await, 100, "fifty each");
-    let revoking = gates[0].0.admit(Class::Revocation, org, later).unwrap();
+    let (gate, org) = (&gates[0].0, organization(id, Some(100)));
     assert!(
-        revoking.within(Some(100), later).await.is_ok(),
+        gate.within(Class::Revocation, &org, later).await.is_ok(),
         "what takes authority away is never refused by a quota"
     );
 }
@@ -356,11 +366,8 @@ async fn failures_are_counted_together_and_fill_nothing() {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     let kept = redis.ask(&["keys", "cardea:failed:*"]);
-    assert_eq!(
-        kept.trim(),
-        "",
-        "nine thousand sources with five failures each"
-    );
+    let kept = kept.lines().filter(|line| !line.is_empty()).count();
+    assert_eq!(kept, 0, "nine thousand sources with five failures each");
     let source = Some("192.0.2.1".parse().unwrap());
     for ticket in &tickets {
         for _ in 0..3_500 {
@@ -507,12 +514,12 @@ fn a_redis_that_cannot_count_is_told_with_the_field_and_the_remedy() {
 async fn a_count_in_process_costs_next_to_nothing() {
     let gate = Arc::new(Gate::default());
     let now = SystemClock.boot();
-    let org = Some(kernel::Id::from_bytes([7; 16]));
-    let ticket = gate.admit(Class::Token, org, now).unwrap();
+    let id = kernel::Id::from_bytes([7; 16]);
     let each = async |most: Option<u64>| {
+        let org = organization(id, most);
         let (rounds, began) = (200_000_u32, SystemClock.boot());
         for _ in 0..rounds {
-            ticket.within(most, now).await.unwrap();
+            gate.within(Class::Token, &org, now).await.unwrap();
         }
         let took = SystemClock.boot().since(began);
         Duration::from_micros(took.get().unsigned_abs()) / rounds

@@ -1,7 +1,8 @@
 //! Quotas (TEN-8): set by the instance's administrators alone, kept by the transaction that makes one more, warned
 //! of once, and no obstacle to taking authority away.
 
-use crate::world::text;
+use crate::world::{Engine, World, text};
+use kernel::ExposeSecret;
 use serde_json::{Value, json};
 
 async fn set(world: &crate::world::World, quotas: Value) {
@@ -141,3 +142,57 @@ on_both_engines!(ten_8_tokens_that_ended_make_room_and_a_rotation_is_let_in_once
     world.owner.api.post(&format!("/tokens/{second}/revoke"), json!({})).await.ok();
     rotate(&third).await.ok();
 });
+
+/// Whoever is not believed uses up nobody's quota: else anybody who knows a name could shut an organization out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_uses_up_no_quota() {
+    let world = World::start(Engine::Sqlite).await.unwrap();
+    let agent = world.agent(&world.owner, "bot", &[]).await;
+    set(&world, json!({ "requests_per_second": 3 })).await;
+    let wrong = [
+        ("grant_type", "client_credentials"),
+        ("client_id", agent.id.as_str()),
+        ("client_secret", "cda_wrong"),
+    ];
+    let nobody = world
+        .owner
+        .api
+        .with(kernel::SecretString::from("cdt_wrong"));
+    let issuer = format!("{}/o/acme", world.url);
+    for _ in 0..3 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        for _ in 0..5 {
+            assert_eq!(world.form("/o/acme/oauth2/token", &wrong).await.status, 401);
+            assert_eq!(
+                world.form("/o/acme/oauth2/introspect", &wrong).await.status,
+                401
+            );
+            assert_eq!(nobody.get("/users").await.status, 401);
+        }
+        world.token(&agent, &[("resource", &issuer)]).await.ok();
+        world.owner.api.get("/users").await.ok();
+    }
+    // Those who are believed do, at every door.
+    let mut busy = [0; 3];
+    for _ in 0..4 {
+        let form = [
+            ("token", "x"),
+            ("client_id", &agent.id),
+            ("client_secret", agent.secret.expose_secret()),
+        ];
+        let answers = [
+            world.token(&agent, &[("resource", &issuer)]).await,
+            world.form("/o/acme/oauth2/introspect", &form).await,
+            world.owner.api.get("/users").await,
+        ];
+        for (busy, answer) in busy.iter_mut().zip(&answers) {
+            *busy += usize::from(answer.status == 429);
+        }
+    }
+    assert!(busy.iter().sum::<usize>() >= 3, "{busy:?}");
+    for _ in 0..5 {
+        let path = format!("/agents/{}/suspend", agent.id);
+        let done = world.owner.api.post(&path, json!({})).await;
+        assert_ne!(done.status, 429, "what takes authority away is not counted");
+    }
+}

@@ -48,7 +48,8 @@ impl Failed {
     fn minute(&self, now: Monotonic) -> MutexGuard<'_, Minute> {
         let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = now.micros() / MINUTE;
-        if minute.number != number {
+        // Never back: somebody who read the clock a little earlier would wipe out what was counted since.
+        if minute.number < number {
             *minute = Minute {
                 number,
                 counts: HashMap::new(),
@@ -79,7 +80,11 @@ impl Failed {
 
     /// Takes in how many there were on all nodes together.
     pub(super) fn heard(&self, source: Option<IpAddr>, together: u64, now: Monotonic) {
-        if let Some(count) = self.minute(now).counts.get_mut(&source) {
+        let mut minute = self.minute(now);
+        if minute.number != now.micros() / MINUTE {
+            return;
+        }
+        if let Some(count) = minute.counts.get_mut(&source) {
             count.others = together.saturating_sub(count.told);
         }
     }
@@ -159,6 +164,19 @@ mod tests {
         let seen = failed.count(source, now);
         assert_eq!((seen.own, seen.others), (252, limit - 200));
         assert!(too_many(seen, false));
+    }
+
+    #[test]
+    fn an_answer_from_the_minute_before_changes_nothing() {
+        let failed = Failed::default();
+        let source = Some(IpAddr::from([192, 0, 2, 1]));
+        let (before, now) = (Monotonic::from_micros(1), Monotonic::from_micros(MINUTE));
+        failed.count(source, before);
+        failed.count(source, now);
+        failed.heard(source, 5_000, before);
+        let seen = failed.count(source, now);
+        assert_eq!((seen.own, seen.others), (2, 0));
+        assert_eq!(failed.count(source, before).own, 3, "late, and counted");
     }
 
     #[test]

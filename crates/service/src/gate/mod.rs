@@ -14,6 +14,7 @@ pub use pool::Permit;
 
 use crate::{Error, Result};
 use aws_lc_rs::hmac;
+use domain::OrganizationCore;
 use egress::Guarded;
 use kernel::{Clock, Code, Id, Micros, Monotonic, Org, limit, limits};
 use pool::{Pool, Room};
@@ -170,6 +171,31 @@ impl Gate {
         })
     }
 
+    /// Whether the organization's quota of requests a second, if it has one, leaves room for this one. Asked once it
+    /// is known who asks: a stranger uses up nobody's quota. What takes authority away is not counted.
+    ///
+    /// # Errors
+    /// `organization_busy`, with the quota.
+    pub async fn within(&self, class: Class, org: &OrganizationCore, now: Monotonic) -> Result<()> {
+        let quota = org.quotas.requests_per_second;
+        let Some(most) = quota.filter(|_| class != Class::Revocation) else {
+            return Ok(());
+        };
+        let share = self.shares.of(Some(org.id));
+        let shared = self
+            .shared()
+            .map(|fast| (&**fast, || Shared::requests(org.id)));
+        if share.rate.take(most, shared, now).await {
+            return Ok(());
+        }
+        share.refused.fetch_add(1, Ordering::Relaxed);
+        let detail = format!(
+            "the organization's quota of {most} requests a second is used up; send fewer, or ask the instance's administrators for more"
+        );
+        let limit = limits::Limit::new("quota_requests_per_second", most);
+        Err(Error::new(Code::OrganizationBusy, detail).at(limit))
+    }
+
     fn is_hopeless(&self, class: Class) -> bool {
         let (processor, database) = class.patience();
         self.pressure.runtime() > processor || self.pressure.store() > database
@@ -264,27 +290,5 @@ impl Ticket {
             });
         }
         failed::too_many(seen, shared.is_some_and(|shared| shared.fast.is_open()))
-    }
-
-    /// Whether the organization's quota of requests a second leaves room for this one. What takes authority away
-    /// is not asked.
-    ///
-    /// # Errors
-    /// `organization_busy`, with the quota.
-    pub async fn within(&self, most: Option<u64>, now: Monotonic) -> Result<()> {
-        let Some(most) = most.filter(|_| self.class != Class::Revocation) else {
-            return Ok(());
-        };
-        let key = || Shared::requests(self.share.org);
-        let shared = self.gate.shared().map(|fast| (&**fast, key));
-        if self.share.rate.take(most, shared, now).await {
-            return Ok(());
-        }
-        self.share.refused.fetch_add(1, Ordering::Relaxed);
-        let detail = format!(
-            "the organization's quota of {most} requests a second is used up; send fewer, or ask the instance's administrators for more"
-        );
-        let limit = limits::Limit::new("quota_requests_per_second", most);
-        Err(Error::new(Code::OrganizationBusy, detail).at(limit))
     }
 }

@@ -12,15 +12,20 @@ use std::{
 };
 
 const SECOND: Micros = Micros::seconds(1);
-/// How many portions a second's quota has.
+/// The largest portion is one of so many of a second's quota.
 const PORTIONS: u64 = 20;
 
 #[derive(Debug)]
 struct Window {
     until: Monotonic,
+    /// The quota it was opened under; another one takes hold at once.
+    most: u64,
     left: u64,
     /// Whether there is no more to be had in this second.
     closed: bool,
+    /// How many to ask for next: one at first, then twice as many each time, so that a node with little to do takes
+    /// little from the others.
+    next: u64,
     /// With this many left, four fifths of the quota are used.
     near: Option<u64>,
 }
@@ -46,8 +51,10 @@ impl Default for Rate {
     fn default() -> Self {
         let window = Window {
             until: Monotonic::from_micros(i64::MIN),
+            most: 0,
             left: 0,
             closed: false,
+            next: 1,
             near: None,
         };
         Self {
@@ -59,13 +66,15 @@ impl Default for Rate {
 }
 
 impl Rate {
-    fn window(&self, now: Monotonic) -> MutexGuard<'_, Window> {
+    fn window(&self, most: u64, now: Monotonic) -> MutexGuard<'_, Window> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.until <= now {
+        if window.until <= now || window.most != most {
             *window = Window {
                 until: later(now, Duration::from_secs(1)),
+                most,
                 left: 0,
                 closed: false,
+                next: 1,
                 near: None,
             };
         }
@@ -79,32 +88,39 @@ impl Rate {
         shared: Option<(&Guarded, impl Fn() -> String)>,
         now: Monotonic,
     ) -> bool {
-        if let Some(known) = self.known(now) {
+        if let Some(known) = self.known(most, now) {
             return known;
         }
         let Some((fast, key)) = shared else {
-            return self.granted(&alone(most, now), now);
+            return self.granted(&alone(most, now), most, now);
         };
         let _one = self.asking.lock().await;
-        if let Some(known) = self.known(now) {
+        if let Some(known) = self.known(most, now) {
             return known;
         }
-        let portion = (most / PORTIONS).max(1);
+        let portion = self.portion(most, now);
         let grant = match fast.add(&key(), portion, Duration::from_secs(1)).await {
             Ok(counted) => together(counted, portion, most, now),
             Err(_) => alone((most / 2).max(1), now),
         };
-        self.granted(&grant, now)
+        self.granted(&grant, most, now)
     }
 
-    fn known(&self, now: Monotonic) -> Option<bool> {
-        let mut window = self.window(now);
+    fn portion(&self, most: u64, now: Monotonic) -> u64 {
+        let mut window = self.window(most, now);
+        let portion = window.next.min((most / PORTIONS).max(1));
+        window.next = portion.saturating_mul(2);
+        portion
+    }
+
+    fn known(&self, most: u64, now: Monotonic) -> Option<bool> {
+        let mut window = self.window(most, now);
         let closed = window.closed;
         self.one(&mut window).or(closed.then_some(false))
     }
 
-    fn granted(&self, grant: &Grant, now: Monotonic) -> bool {
-        let mut window = self.window(now);
+    fn granted(&self, grant: &Grant, most: u64, now: Monotonic) -> bool {
+        let mut window = self.window(most, now);
         if !window.closed {
             window.left += grant.more;
             window.closed = grant.last;
@@ -172,6 +188,8 @@ mod tests {
         }
         assert!(!rate.take(3, nobody(), at(2_099)).await);
         assert!(rate.take(3, nobody(), at(2_100)).await);
+        assert!(rate.take(1, nobody(), at(2_100)).await);
+        assert!(!rate.take(1, nobody(), at(2_101)).await, "lowered at once");
     }
 
     #[tokio::test]
@@ -221,5 +239,25 @@ mod tests {
         others.0.store(0, Relaxed);
         assert!(!take(309).await, "the shared second is not over");
         assert!(take(310).await, "and no longer than that");
+    }
+
+    #[tokio::test]
+    async fn who_asks_little_takes_little() {
+        let others = std::sync::Arc::new(Others(0.into()));
+        let fast = Guarded::new(others.clone());
+        fast.renew().await.unwrap();
+        let rate = Rate::default();
+        let now = Monotonic::from_micros(1);
+        let mut taken = Vec::new();
+        for _ in 0..9 {
+            let shared = (&fast, || "key".to_owned());
+            assert!(rate.take(100, Some(shared), now).await);
+            taken.push(others.0.load(Relaxed));
+        }
+        assert_eq!(
+            taken,
+            [1, 3, 3, 7, 7, 7, 7, 12, 12],
+            "no portion above five"
+        );
     }
 }

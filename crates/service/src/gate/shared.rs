@@ -17,20 +17,17 @@ impl Shared {
         Self { fast, key }
     }
 
-    pub(super) fn requests(org: Option<Id<Org>>) -> String {
-        format!("rate:{}", whose(org))
+    pub(super) fn requests(org: Id<Org>) -> String {
+        format!("rate:{org}")
     }
 
     pub(super) fn failures(&self, org: Option<Id<Org>>, source: Option<IpAddr>) -> String {
         let text = source.map(|ip| ip.to_string()).unwrap_or_default();
-        let digest = hmac::sign(&self.key, format!("{} {text}", whose(org)).as_bytes());
+        let whose = org.map(|org| org.to_string()).unwrap_or_default();
+        let digest = hmac::sign(&self.key, format!("{whose} {text}").as_bytes());
         let half = digest.as_ref().get(..16).unwrap_or_default();
         format!("failed:{}", data_encoding::HEXLOWER.encode(half))
     }
-}
-
-fn whose(org: Option<Id<Org>>) -> String {
-    org.map(|org| org.to_string()).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Shared {

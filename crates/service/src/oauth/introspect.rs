@@ -2,7 +2,7 @@
 //! caller's to know is `active: false` and nothing more. No entry is written but that of a used assertion.
 
 use super::{Basic, Client, ClientForm, OAuthError, Verified, client, verify};
-use crate::{Peer, Platform, caller};
+use crate::{Peer, Platform, caller, gate::Class};
 use authz::Access;
 use domain::{AgentCore, Permission, Scope, trust::Level};
 use kernel::{Agent, Connection, Id};
@@ -41,6 +41,11 @@ pub async fn introspect(
 ) -> Result<Introspection, OAuthError> {
     let view = platform.node.view_of(org).await?;
     let asker = asker(platform, &view, peer, basic, bearer, request).await?;
+    let now = platform.clock.boot();
+    let within = platform
+        .gate
+        .within(Class::Decision, &view.organization, now);
+    within.await?;
     let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
         return Err(OAuthError::new(
             ErrorName::InvalidRequest,

@@ -2,7 +2,7 @@
 //! control plane. Decided on one view; decided again when the authority moved before the entry was durable.
 
 use super::{Basic, Client, ClientForm, Mint, OAuthError, client, issue};
-use crate::{Act, Peer, Platform, again, audit};
+use crate::{Act, Peer, Platform, again, audit, gate::Class};
 use authz::{Denied, Facts, TokenKind, Wanted};
 use domain::{
     AgentCore, AgentState, ConnectionCore, Lineage, Principal, RunCore, Scope, Stream, name,
@@ -76,6 +76,9 @@ async fn attempt(
     request: &TokenRequest,
 ) -> Result<Granted, OAuthError> {
     let client = client::authenticate(platform, view, peer, basic, &request.client).await?;
+    let now = platform.clock.boot();
+    let within = platform.gate.within(Class::Token, &view.organization, now);
+    within.await?;
     grant_type(request)?;
     let Client::Agent {
         agent,

@@ -89,7 +89,7 @@ async fn admitted(
     request: Request,
     known: &mut (dyn FnMut(&Cx) + Send),
 ) -> Result<(Option<Stream>, Answer)> {
-    let ticket = turn::admit(door, route.meta.class, placed.org).await?;
+    let ticket = turn::admit(door, route.meta.class, placed.org)?;
     let outcome = call(door, route, arrival, placed, &ticket, request, known).await;
     outcome.map_err(|error| turn::counted(door, &ticket, &arrival.peer, error))
 }
@@ -108,6 +108,12 @@ async fn call(
     let cx = context(door, route, arrival, &parts.headers, placed.org).await?;
     let stream = cx.stream().ok();
     known(&cx);
+    // What names no organization is the instance's: whoever could lift a quota is not shut out by it.
+    if let (Some(_), Ok(view)) = (placed.org, cx.view()) {
+        let (gate, now) = (&door.platform.gate, door.platform.clock.boot());
+        gate.within(route.meta.class, &view.organization, now)
+            .await?;
+    }
     let sent = if route.meta.method.has_body() {
         fields(&parts, sent).await?
     } else {

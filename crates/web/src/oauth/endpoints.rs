@@ -69,7 +69,7 @@ async fn served(
     answer: impl AsyncFnOnce(&Came, &str, Request) -> Result<Response, Refused>,
 ) -> Response {
     let peer = Arrival::take(&mut request).peer;
-    let ticket = match turn::admit(&door, class, Some(&org)).await {
+    let ticket = match turn::admit(&door, class, Some(&org)) {
         Ok(ticket) => ticket,
         Err(error) => return told(&OAuthError::from(error).into()),
     };
