@@ -4,6 +4,7 @@
 
 mod check;
 mod expand;
+mod memo;
 mod names;
 mod objects;
 mod plan;

@@ -8,23 +8,14 @@
 //! at, since a model with recursion through exclusion is refused. One look at a head suffices: its truth is the least
 //! solution of x = b ∨ (a ∧ x), which is b.
 
+use super::memo::{Memo, Memory};
 use super::names::{NONE, ObjectId, Symbol};
 use super::plan::{Node, Op, Place, Plan};
 use super::segment::{End, Limit, Way};
 use super::{Conditions, Exceeded, Holds, Query, Truth};
-use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-/// What is remembered of a relation of an object.
-#[derive(Clone, Copy)]
-enum Memo {
-    /// It is being looked at, that many steps from the question.
-    Open(u32),
-    /// It was found under an assumption that still stands.
-    Provisional(Truth),
-    Final(Truth),
-}
 
 /// A truth, and the shallowest open relation that it assumed something about.
 type Found = (Truth, u32);
@@ -48,12 +39,12 @@ pub(super) struct Check<'a, C> {
     query: &'a Query<'a, C>,
     who: Who,
     relevant: Cow<'a, [bool]>,
-    memo: HashMap<u64, Memo>,
+    memo: Memory,
     /// The provisional ones, in the order of their finding.
     trail: Vec<(u64, Truth)>,
     /// The shallowest assumption of any on the trail.
     assumed: u32,
-    open: Vec<End>,
+    open: SmallVec<[End; 16]>,
     level: u32,
     visited: usize,
     allowance: usize,
@@ -75,10 +66,10 @@ impl<'a, C: Conditions> Check<'a, C> {
             query,
             who,
             relevant,
-            memo: HashMap::new(),
+            memo: Memory::default(),
             trail: Vec::new(),
             assumed: SETTLED,
-            open: Vec::new(),
+            open: SmallVec::new(),
             level: 0,
             visited: 0,
             allowance,
@@ -116,10 +107,10 @@ impl<'a, C: Conditions> Check<'a, C> {
             return self.direct(object, node);
         }
         let key = u64::from(object) << 32 | u64::from(place);
-        match self.memo.get(&key) {
-            Some(Memo::Final(truth)) => return Ok((*truth, SETTLED)),
-            Some(Memo::Provisional(truth)) => return Ok((*truth, self.assumed)),
-            Some(Memo::Open(depth)) => return Ok((Truth::False, *depth)),
+        match self.memo.get(key) {
+            Some(Memo::Final(truth)) => return Ok((truth, SETTLED)),
+            Some(Memo::Provisional(truth)) => return Ok((truth, self.assumed)),
+            Some(Memo::Open(depth)) => return Ok((Truth::False, depth)),
             None => {}
         }
         self.deeper(object, node)?;
@@ -138,7 +129,7 @@ impl<'a, C: Conditions> Check<'a, C> {
         if truth != Truth::False {
             // Below it stands what was found while this counted as false.
             for (key, _) in self.trail.drain(mark..) {
-                self.memo.remove(&key);
+                self.memo.remove(key);
             }
         }
         if last {
@@ -245,8 +236,7 @@ impl<'a, C: Conditions> Check<'a, C> {
         if found.0 == Truth::True || !node.usersets {
             return Ok(found);
         }
-        for (end, limit) in tuples.row(Way::Forward, at, true) {
-            let kind = tuples.objects.kind(end.object());
+        for (end, kind, limit) in tuples.row(Way::Forward, at, true) {
             let (counts, Some(target)) = self.counts(node, kind, end.relation(), limit) else {
                 continue;
             };
@@ -273,8 +263,8 @@ impl<'a, C: Conditions> Check<'a, C> {
             return Ok(found);
         };
         let tuples = self.query.tuples;
-        for (end, limit) in tuples.row(Way::Forward, End::new(object, naming.relation), false) {
-            let kind = tuples.objects.kind(end.object());
+        for (end, kind, limit) in tuples.row(Way::Forward, End::new(object, naming.relation), false)
+        {
             let Some((_, target)) = targets.iter().find(|(of, _)| *of == kind) else {
                 continue;
             };

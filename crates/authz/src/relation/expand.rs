@@ -102,11 +102,10 @@ impl<C: Conditions> Expand<'_, C> {
             return Ends::default();
         };
         let row = tuples.row(Way::Forward, End::new(object, node.relation), false);
-        let counting = row.filter(|(end, limit)| {
-            let kind = tuples.objects.kind(end.object());
-            self.check.counts(node, kind, end.relation(), *limit).0 != Truth::False
+        let counting = row.filter(|(end, kind, limit)| {
+            self.check.counts(node, *kind, end.relation(), *limit).0 != Truth::False
         });
-        Ends(counting.map(|(end, _)| end).collect())
+        Ends(counting.map(|(end, ..)| end).collect())
     }
 }
 

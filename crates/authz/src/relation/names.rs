@@ -114,6 +114,17 @@ impl Objects {
         self.base.kinds.len() + self.added.len()
     }
 
+    /// What the base takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let Arena {
+            kinds,
+            ends,
+            text,
+            table,
+        } = &*self.base;
+        size_of_val(&**kinds) + size_of_val(&**ends) + text.len() + table.allocation_size()
+    }
+
     fn since(&self, id: ObjectId) -> Option<&(Symbol, Arc<str>)> {
         self.added
             .get((id as usize).checked_sub(self.base.kinds.len())?)

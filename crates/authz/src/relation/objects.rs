@@ -125,8 +125,7 @@ impl<C: Conditions> Reach<'_, C> {
     /// The tuples that name an object, or everyone.
     fn named(&mut self, end: End, kind: u16) -> Result<(), Exceeded> {
         let tuples = self.query.tuples;
-        for (at, limit) in tuples.row(Way::Reverse, end, false) {
-            let of = tuples.objects.kind(at.object());
+        for (at, of, limit) in tuples.row(Way::Reverse, end, false) {
             let Some(place) = self.query.plan.place(of, at.relation()) else {
                 continue;
             };
@@ -164,8 +163,8 @@ impl<C: Conditions> Reach<'_, C> {
             return Ok(());
         };
         let kind = tuples.objects.kind(end.object());
-        for (at, limit) in tuples.row(Way::Reverse, end, false) {
-            if at.relation() != node.relation || tuples.objects.kind(at.object()) != node.of {
+        for (at, of, limit) in tuples.row(Way::Reverse, end, false) {
+            if at.relation() != node.relation || of != node.of {
                 continue;
             }
             let (counts, _) = self.check.counts(node, kind, end.relation(), limit);

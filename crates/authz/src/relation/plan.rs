@@ -12,10 +12,12 @@ pub(super) type Place = u32;
 /// A model compiled for one store. It stays good for every later revision of the store's tuples.
 pub struct Plan {
     pub(super) symbols: Symbols,
+    /// The model's own names, for questions.
+    names: HashMap<Box<str>, Symbol>,
     nodes: Vec<Node>,
     places: HashMap<(Symbol, Symbol), Place>,
-    /// By type: which relations an object of it may be in.
-    relevant: HashMap<Symbol, Box<[bool]>>,
+    /// By type: which relations an object of it may be in, and whether any names all objects of it.
+    relevant: HashMap<Symbol, (Box<[bool]>, bool)>,
     /// By relation: the relations that depend on it, in any way.
     dependents: Vec<Vec<Place>>,
     /// By relation: those that it depends on.
@@ -129,6 +131,7 @@ impl Plan {
         let nodes: Option<Vec<_>> = nodes.collect();
         let mut plan = Self {
             symbols: symbols.clone(),
+            names: HashMap::new(),
             dependents: vec![Vec::new(); places.len()],
             dependencies: vec![Vec::new(); places.len()],
             uses: vec![Vec::new(); places.len()],
@@ -137,11 +140,24 @@ impl Plan {
             relevant: HashMap::new(),
         };
         plan.connect();
+        for (of, relation) in model.relations() {
+            plan.name(&of.name);
+            plan.name(&relation.name);
+        }
+        model.types.iter().for_each(|of| plan.name(&of.name));
         for of in types? {
             let relevant = plan.naming(|one| one.relation == NONE && one.kind & !WILDCARD == of);
-            plan.relevant.insert(of, relevant);
+            let named = |node: &Node| node.allowed.iter().any(|one| one.kind == of | WILDCARD);
+            let everyone = plan.nodes.iter().any(named);
+            plan.relevant.insert(of, (relevant, everyone));
         }
         Some(plan)
+    }
+
+    fn name(&mut self, name: &str) {
+        if let Some(symbol) = self.symbols.get(name) {
+            self.names.insert(name.into(), symbol);
+        }
     }
 
     fn connect(&mut self) {
@@ -216,7 +232,14 @@ impl Plan {
 
     /// The relations that a subject of a type may be in.
     pub(super) fn relevant(&self, of: Symbol) -> Option<&[bool]> {
-        self.relevant.get(&of).map(AsRef::as_ref)
+        self.relevant.get(&of).map(|(relevant, _)| &**relevant)
+    }
+
+    /// Whether any relation may name all objects of a type.
+    pub(super) fn everyone(&self, of: Symbol) -> bool {
+        self.relevant
+            .get(&of)
+            .is_some_and(|(_, everyone)| *everyone)
     }
 
     /// The relations that a userset may be in.
@@ -245,8 +268,13 @@ impl Plan {
 
     /// The number of a type of the model.
     pub(super) fn type_symbol(&self, name: &str) -> Option<Symbol> {
-        let symbol = self.symbols.get(name)?;
+        let symbol = *self.names.get(name)?;
         self.relevant.contains_key(&symbol).then_some(symbol)
+    }
+
+    /// The number of a name that the model uses.
+    pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.names.get(name).copied()
     }
 
     /// Whether the model allows a tuple: its type, its relation, and its subject with exactly its condition.
@@ -258,8 +286,7 @@ impl Plan {
         };
         let of = known(key.object.type_name)?;
         let place = self
-            .symbols
-            .get(key.relation)
+            .symbol(key.relation)
             .and_then(|relation| self.place(of, relation));
         let unknown =
             || TupleError::UnknownRelation(key.object.type_name.into(), key.relation.into());

@@ -176,7 +176,7 @@ impl<C: Conditions> Query<'_, C> {
 
     pub(super) fn place(&self, of: &str, relation: &str) -> Result<Place, QueryError> {
         let symbol = self.type_symbol(of)?;
-        let relation_symbol = self.plan.symbols.get(relation);
+        let relation_symbol = self.plan.symbol(relation);
         let place = relation_symbol.and_then(|relation| self.plan.place(symbol, relation));
         place.ok_or_else(|| QueryError::UnknownRelation(of.into(), relation.into()))
     }
@@ -184,8 +184,8 @@ impl<C: Conditions> Query<'_, C> {
     /// The subject as numbers; its type and relation must be the model's.
     pub(super) fn who(&self, subject: Subject<'_>) -> Result<Who, QueryError> {
         let of = self.type_symbol(subject.type_name())?;
-        let known = |object| self.tuples.object(object).unwrap_or(NOBODY);
-        let everyone = || self.tuples.wildcard(of).map(|id| End::new(id, NONE));
+        let known = |object: Object<'_>| self.tuples.objects.find(of, object.id).unwrap_or(NOBODY);
+        let everyone = || self.everyone(of);
         Ok(match subject {
             Subject::Object(object) => Who {
                 end: End::new(known(object), NONE),
@@ -206,6 +206,12 @@ impl<C: Conditions> Query<'_, C> {
         })
     }
 
+    /// All objects of a type, when the model lets a tuple name them and one does.
+    pub(super) fn everyone(&self, of: Symbol) -> Option<End> {
+        let named = self.plan.everyone(of).then(|| self.tuples.wildcard(of));
+        named.flatten().map(|id| End::new(id, NONE))
+    }
+
     pub(super) fn userset(&self, object: ObjectId, of: Symbol, place: Place) -> Who {
         let relation = self.plan.node(place).map_or(NONE, |node| node.relation);
         Who {
@@ -220,7 +226,11 @@ impl<C: Conditions> Query<'_, C> {
     fn at(&self, object: Object<'_>, subject: Subject<'_>, who: Who) -> ObjectId {
         match subject {
             Subject::Userset(of, _) if of == object => who.end.object(),
-            _ => self.tuples.object(object).unwrap_or(NOWHERE),
+            _ => {
+                let of = self.plan.symbol(object.type_name);
+                let known = of.and_then(|of| self.tuples.objects.find(of, object.id));
+                known.unwrap_or(NOWHERE)
+            }
         }
     }
 }

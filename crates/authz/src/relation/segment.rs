@@ -12,7 +12,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct End(u64);
 
-/// In a row: the tuple has a [`Limit`].
+// From the highest bit: the relation (15), the object (32), and in a row the object's kind (16) and whether the tuple
+// has a limit (1), so that a row alone says what a check needs of those it names.
+const RELATION: u32 = 49;
+const OBJECT: u32 = 17;
+const KIND: u32 = 1;
 const LIMITED: u64 = 1;
 
 impl End {
@@ -20,22 +24,32 @@ impl End {
     pub(super) const MAX: Self = Self(u64::MAX);
 
     pub(super) const fn new(object: ObjectId, relation: Symbol) -> Self {
-        Self(((relation as u64) << 48) | ((object as u64) << 16))
+        Self(((relation as u64) << RELATION) | ((object as u64) << OBJECT))
     }
     pub(super) const fn object(self) -> ObjectId {
-        ((self.0 >> 16) & 0xffff_ffff) as ObjectId
+        ((self.0 >> OBJECT) & 0xffff_ffff) as ObjectId
     }
     pub(super) const fn relation(self) -> Symbol {
-        (self.0 >> 48) as Symbol
+        (self.0 >> RELATION) as Symbol
+    }
+    const fn kind(self) -> Symbol {
+        ((self.0 >> KIND) & 0xffff) as Symbol
     }
     const fn limited(self) -> bool {
         self.0 & LIMITED != 0
     }
     const fn bare(self) -> Self {
-        Self(self.0 & !LIMITED)
+        Self(self.0 >> OBJECT << OBJECT)
     }
-    const fn marked(self, limited: bool) -> Self {
-        Self(self.0 | limited as u64)
+    const fn stored(self, kind: Symbol, limited: bool) -> Self {
+        Self(self.0 | ((kind as u64) << KIND) | limited as u64)
+    }
+    /// What stands before a row: its relation and how many ends follow.
+    const fn header(relation: Symbol, length: u64) -> Self {
+        Self(((relation as u64) << RELATION) | length)
+    }
+    const fn length(self) -> usize {
+        (self.0 & ((1 << RELATION) - 1)) as usize
     }
 }
 
@@ -52,60 +66,62 @@ pub(super) struct Limit {
 /// A tuple as numbers: the object's relation, who is named, and what limits it.
 pub(super) type Edge = (End, End, Option<Arc<Limit>>);
 
+/// One direction. What belongs to an object lies together, so that a look costs two reads of far memory.
 #[derive(Default)]
 struct Side {
-    /// By object: where its relations begin in the two lists that follow; one more at the end.
+    /// By object: where its rows begin; one more at the end.
     objects: Vec<u32>,
-    relations: Vec<Symbol>,
-    /// Where the row of a relation begins; one more at the end.
-    rows: Vec<u32>,
-    ends: Vec<End>,
+    /// The rows, each behind its header.
+    rows: Vec<End>,
 }
 
 impl Side {
     /// From pairs in order of the first end's object, its relation and the second end.
-    fn new(pairs: impl ExactSizeIterator<Item = (End, End)>, objects: usize) -> Self {
+    fn new(pairs: &[(End, End)], objects: usize) -> Self {
         let mut side = Self::default();
-        side.ends.reserve_exact(pairs.len());
+        let chunks = || pairs.chunk_by(|(a, _), (b, _)| a == b);
+        side.rows.reserve_exact(pairs.len() + chunks().count());
         side.objects.reserve_exact(objects + 1);
-        let mut last = None;
-        for (from, to) in pairs {
-            if last != Some(from) {
-                let at = count(side.relations.len());
-                side.objects.resize(from.object() as usize + 1, at);
-                side.relations.push(from.relation());
-                side.rows.push(count(side.ends.len()));
-                last = Some(from);
+        for row in chunks() {
+            let Some((from, _)) = row.first() else {
+                continue;
+            };
+            let object = from.object() as usize;
+            if side.objects.len() <= object {
+                side.objects.resize(object + 1, count(side.rows.len()));
             }
-            side.ends.push(to);
+            side.rows
+                .push(End::header(from.relation(), row.len() as u64));
+            side.rows.extend(row.iter().map(|(_, to)| to));
         }
-        side.objects
-            .resize(objects + 1, count(side.relations.len()));
-        side.rows.push(count(side.ends.len()));
-        side.relations.shrink_to_fit();
-        side.rows.shrink_to_fit();
+        side.objects.resize(objects + 1, count(side.rows.len()));
         side
     }
 
-    fn row(&self, from: End) -> &[End] {
-        self.find(from).unwrap_or_default()
+    /// The rows of an object, each with its relation.
+    fn of(&self, object: ObjectId) -> impl Iterator<Item = (Symbol, &[End])> {
+        let object = object as usize;
+        let at = |i: usize| self.objects.get(i).map(|at| *at as usize);
+        let range = at(object).zip(at(object + 1));
+        let mut rest = range
+            .and_then(|(from, to)| self.rows.get(from..to))
+            .unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (header, after) = rest.split_first()?;
+            let (row, after) = after.split_at_checked(header.length())?;
+            rest = after;
+            Some((header.relation(), row))
+        })
     }
 
-    fn find(&self, from: End) -> Option<&[End]> {
-        let object = from.object() as usize;
-        let (first, last) = (
-            *self.objects.get(object)? as usize,
-            *self.objects.get(object + 1)? as usize,
-        );
-        let relation = from.relation();
-        let place = self
-            .relations
-            .get(first..last)?
-            .iter()
-            .position(|one| *one == relation)?;
-        let row = first + place;
-        self.ends
-            .get(*self.rows.get(row)? as usize..*self.rows.get(row + 1)? as usize)
+    fn row(&self, from: End) -> &[End] {
+        let mut rows = self.of(from.object());
+        let found = rows.find(|(relation, _)| *relation == from.relation());
+        found.map_or(&[], |(_, row)| row)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.objects) + size_of_val(&*self.rows)
     }
 }
 
@@ -113,6 +129,9 @@ impl Side {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+/// Who is named by a tuple of a row: the end, the kind of its object, and what limits the tuple.
+pub(super) type Named<L> = (End, Symbol, Option<L>);
 
 /// Which way to look at tuples.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,21 +148,35 @@ pub(super) struct Segment {
     forward: Side,
     reverse: Side,
     limits: HashMap<(End, End), Arc<Limit>>,
+    tuples: usize,
 }
 
 impl Segment {
     /// From tuples in any order; of two with the same ends the later one stays. None when there are too many.
-    pub(super) fn new(mut edges: Vec<Edge>, objects: usize) -> Option<Self> {
-        u32::try_from(edges.len()).ok()?;
+    pub(super) fn new(
+        mut edges: Vec<Edge>,
+        objects: usize,
+        kind: impl Fn(ObjectId) -> Symbol,
+    ) -> Option<Self> {
+        // A row takes a header and its ends.
+        u32::try_from(2 * edges.len()).ok()?;
         let by = |from: End, to: End| (from.object(), from.relation(), to);
         edges.reverse();
         edges.sort_by_key(|(from, to, _)| by(*from, *to));
         edges.dedup_by_key(|(from, to, _)| (*from, *to));
-        let pair = |(from, to, limit): &Edge| (*from, to.marked(limit.is_some()));
-        let forward = Side::new(edges.iter().map(pair), objects);
+        let tuples = edges.len();
+        let stored = |to: End, limit: &Option<_>| to.stored(kind(to.object()), limit.is_some());
+        let pairs: Vec<_> = edges
+            .iter()
+            .map(|(from, to, limit)| (*from, stored(*to, limit)))
+            .collect();
+        let forward = Side::new(&pairs, objects);
         edges.sort_unstable_by_key(|(from, to, _)| by(*to, *from));
-        let pair = |(from, to, limit): &Edge| (*to, from.marked(limit.is_some()));
-        let reverse = Side::new(edges.iter().map(pair), objects);
+        let pairs: Vec<_> = edges
+            .iter()
+            .map(|(from, to, limit)| (*to, stored(*from, limit)))
+            .collect();
+        let reverse = Side::new(&pairs, objects);
         let limited = edges
             .into_iter()
             .filter_map(|(from, to, limit)| Some(((from, to), limit?)));
@@ -153,11 +186,17 @@ impl Segment {
             forward,
             reverse,
             limits,
+            tuples,
         })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.forward.ends.len()
+        self.tuples
+    }
+
+    /// What the rows take in memory, without what limits them.
+    pub(super) fn bytes(&self) -> usize {
+        self.forward.bytes() + self.reverse.bytes()
     }
 
     fn limit(&self, way: Way, from: End, to: End) -> Option<&Arc<Limit>> {
@@ -183,7 +222,7 @@ impl Segment {
         way: Way,
         from: End,
         usersets: bool,
-    ) -> impl Iterator<Item = (End, Option<&Arc<Limit>>)> {
+    ) -> impl Iterator<Item = Named<&Arc<Limit>>> {
         let row = match way {
             Way::Forward => self.forward.row(from),
             Way::Reverse => self.reverse.row(from),
@@ -193,26 +232,19 @@ impl Segment {
             false => 0,
         };
         let row = row.get(skipped..).unwrap_or_default().iter();
-        row.map(move |to| (to.bare(), self.limit(way, from, *to)))
+        row.map(move |to| (to.bare(), to.kind(), self.limit(way, from, *to)))
     }
 
     /// Every tuple.
     pub(super) fn edges(&self) -> impl Iterator<Item = (End, End, Option<&Arc<Limit>>)> {
-        let side = &self.forward;
-        let objects = 0..count(side.objects.len()).saturating_sub(1);
-        objects.flat_map(move |object| {
-            let at = |i: u32| side.objects.get(i as usize).map_or(0, |at| *at as usize);
-            let relations = side
-                .relations
-                .get(at(object)..at(object + 1))
-                .unwrap_or_default();
-            let froms = relations
-                .iter()
-                .map(move |relation| End::new(object, *relation));
-            froms.flat_map(move |from| {
-                self.row(Way::Forward, from, false)
-                    .map(move |(to, limit)| (from, to, limit))
-            })
+        let objects = 0..count(self.forward.objects.len()).saturating_sub(1);
+        let froms = objects.flat_map(|object| {
+            let rows = self.forward.of(object);
+            rows.map(move |(relation, row)| (End::new(object, relation), row))
+        });
+        froms.flat_map(move |(from, row)| {
+            row.iter()
+                .map(move |to| (from, to.bare(), self.limit(Way::Forward, from, *to)))
         })
     }
 }

@@ -84,7 +84,8 @@ pub enum TupleError {
 
 fn clean(part: &str) -> bool {
     let good = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '#' | ':');
-    !part.is_empty() && part.chars().all(good)
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'#' | b':');
+    !part.is_empty() && (part.bytes().all(plain) || part.chars().all(good))
 }
 
 /// What a refusal may repeat of a text that somebody sent.

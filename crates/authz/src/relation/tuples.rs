@@ -2,7 +2,7 @@
 //! that is equal, so whoever holds one is not disturbed by later writes. Which tuples a model allows is the plan's.
 
 use super::names::{NONE, ObjectId, Objecting, Objects, Symbol, Symbols, WILDCARD};
-use super::segment::{Edge, End, Limit, Segment, Way};
+use super::segment::{Edge, End, Limit, Named, Segment, Way};
 use super::{Object, Subject, Tuple, TupleError, TupleKey};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Tuples {
     }
 
     fn based(symbols: Symbols, objects: Objects, edges: Vec<Edge>) -> Option<Self> {
-        let base = Segment::new(edges, objects.len())?;
+        let base = Segment::new(edges, objects.len(), |id| objects.kind(id))?;
         Some(Self {
             symbols,
             objects,
@@ -98,6 +98,16 @@ impl Tuples {
     /// How many tuples changed since the base was made.
     pub fn changed(&self) -> usize {
         self.forward.len()
+    }
+
+    /// Bytes that the base takes in memory: its tuples in both directions without their conditions, and its objects.
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.base.bytes(), self.objects.bytes())
+    }
+
+    /// How many objects the tuples name, or named since the last merge.
+    pub fn objects(&self) -> usize {
+        self.objects.len()
     }
 
     /// Adds a tuple, or puts it in the place of the one with the same key; says whether there was one.
@@ -185,14 +195,14 @@ impl Tuples {
         way: Way,
         from: End,
         usersets: bool,
-    ) -> impl Iterator<Item = (End, Option<&Limit>)> {
+    ) -> impl Iterator<Item = Named<&Limit>> {
         let delta = match way {
             Way::Forward => &self.forward,
             Way::Reverse => &self.reverse,
         };
         let fresh = delta.is_empty();
         let base = self.base.row(way, from, usersets);
-        let base = base.filter(move |(to, _)| fresh || !delta.contains_key(&(from, *to)));
+        let base = base.filter(move |(to, ..)| fresh || !delta.contains_key(&(from, *to)));
         let first = End::new(0, Symbol::from(usersets));
         let range = (
             Bound::Included((from, first)),
@@ -200,10 +210,10 @@ impl Tuples {
         );
         let since = (!fresh).then(|| delta.range(range)).into_iter().flatten();
         let since = since.filter_map(|((_, to), change)| match change {
-            Change::Put(limit) => Some((*to, limit.as_deref())),
+            Change::Put(limit) => Some((*to, self.objects.kind(to.object()), limit.as_deref())),
             Change::Gone => None,
         });
-        base.map(|(to, limit)| (to, limit.map(AsRef::as_ref)))
+        base.map(|(to, kind, limit)| (to, kind, limit.map(AsRef::as_ref)))
             .chain(since)
     }
 

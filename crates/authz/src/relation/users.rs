@@ -34,7 +34,7 @@ impl<C: Conditions> Query<'_, C> {
             .transpose()?;
         // An object that no tuple names still has its own usersets; only the question knows its name.
         let id = self.tuples.object(object).unwrap_or(NOBODY);
-        let everyone = self.tuples.wildcard(of).map(|id| End::new(id, NONE));
+        let everyone = self.everyone(of);
         let who = |end: End| match userset {
             Some(place) => self.userset(end.object(), of, place),
             None if Some(end) == everyone => Who {
@@ -133,8 +133,7 @@ impl<'a, C: Conditions> Naming<'a, C> {
         let Some(node) = plan.node(place) else {
             return Ok(());
         };
-        for (end, limit) in tuples.row(Way::Forward, End::new(object, node.relation), false) {
-            let kind = tuples.objects.kind(end.object());
+        for (end, kind, limit) in tuples.row(Way::Forward, End::new(object, node.relation), false) {
             let (counts, target) = self.check.counts(node, kind, end.relation(), limit);
             match (counts, end.relation(), target) {
                 (Truth::False, _, _) => {}
@@ -158,8 +157,7 @@ impl<'a, C: Conditions> Naming<'a, C> {
         let Some(node) = plan.node(tupleset) else {
             return Ok(());
         };
-        for (end, limit) in tuples.row(Way::Forward, End::new(object, node.relation), false) {
-            let kind = tuples.objects.kind(end.object());
+        for (end, kind, limit) in tuples.row(Way::Forward, End::new(object, node.relation), false) {
             let target = targets.iter().find(|(of, _)| *of == kind);
             let (counts, _) = self.check.counts(node, kind, end.relation(), limit);
             if let Some((_, target)) = target.filter(|_| counts != Truth::False) {

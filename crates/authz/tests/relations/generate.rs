@@ -182,6 +182,10 @@ pub fn facts(dice: &mut Dice, model: &Model) -> Vec<Fact> {
         let id = dice.below(OBJECTS);
         let named = &restriction.type_name;
         let truths = [Truth::True, Truth::True, Truth::Unknown, Truth::False];
+        let from = dice.chance(8).then(|| 90 + dice.below(20) as i64);
+        let until = dice
+            .chance(8)
+            .then(|| from.unwrap_or(90) + 1 + dice.below(20) as i64);
         let fact = Fact {
             object: format!("{}:{}", of.name, dice.below(OBJECTS)),
             relation: relation.name.clone(),
@@ -194,8 +198,8 @@ pub fn facts(dice: &mut Dice, model: &Model) -> Vec<Fact> {
                 .condition
                 .filter(|_| !dice.chance(3))
                 .map(|name| (name, *dice.pick(&truths))),
-            from: dice.chance(6).then(|| 90 + dice.below(20) as i64),
-            until: dice.chance(6).then(|| 111 + dice.below(20) as i64),
+            from,
+            until,
         };
         if !facts.iter().any(|one| one.key() == fact.key()) {
             facts.push(fact);
