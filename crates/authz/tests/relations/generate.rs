@@ -46,8 +46,13 @@ pub fn model(dice: &mut Dice) -> Model {
 }
 
 fn attempt(dice: &mut Dice) -> Model {
-    let types = &TYPES[..1 + dice.below(3)];
-    let sizes: Vec<usize> = types.iter().map(|_| 1 + dice.below(4)).collect();
+    // Every other model is of one type whose relations lead into each other, for circles in circles.
+    let dense = dice.chance(50);
+    let types = &TYPES[..if dense { 1 } else { 1 + dice.below(3) }];
+    let sizes: Vec<usize> = types
+        .iter()
+        .map(|_| if dense { 3 } else { 1 + dice.below(4) })
+        .collect();
     let mut all = vec![TypeDefinition {
         name: "user".into(),
         module: None,
@@ -103,12 +108,13 @@ fn relation(dice: &mut Dice, i: usize, size: usize, types: &[&str], sizes: &[usi
     let rewrite = rewrite(dice, size, 0);
     let mut restrictions = Vec::new();
     if directs(&rewrite) {
-        for _ in 0..=dice.below(3) {
+        for _ in 0..=1 + dice.below(4) {
             let at = dice.below(types.len());
-            let (type_name, kind) = match dice.below(10) {
+            let (type_name, kind) = match dice.below(14) {
                 0..=3 => ("user", SubjectKind::Object),
                 4 => ("user", SubjectKind::Wildcard),
                 5 => (types[at], SubjectKind::Object),
+                6 => (types[at], SubjectKind::Wildcard),
                 _ => (
                     types[at],
                     SubjectKind::Userset(format!("r{}", dice.below(sizes[at]))),
@@ -166,7 +172,7 @@ pub fn facts(dice: &mut Dice, model: &Model) -> Vec<Fact> {
         .filter(|of| !of.relations.is_empty())
         .collect();
     let mut facts: Vec<Fact> = Vec::new();
-    for _ in 0..4 + dice.below(30) {
+    for _ in 0..4 + dice.below(40) {
         let of = *dice.pick(&types);
         let relation = dice.pick(&of.relations);
         let restriction = match relation.restrictions.is_empty() || dice.chance(5) {

@@ -162,6 +162,19 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a false that rests on another one in a circle",
+        types: "type n\n relations\n  define late: [user]\n  define p: [user, n#h]\n  define x: [user, n#p]\n  define h: [user, n#p, n#x, n#late]\n  define top: h and x",
+        facts: &[
+            "n:1#h@n:1#p",
+            "n:1#h@n:1#x",
+            "n:1#h@n:1#late",
+            "n:1#p@n:1#h",
+            "n:1#x@n:1#p",
+            "n:1#late@user:u",
+        ],
+        checks: &[("n:1#top@user:u", True), ("n:1#x@user:u", True)],
+    },
+    Case {
         name: "unknown matters only where it decides",
         types: "type doc\n relations\n  define a: [user with c, user]\n  define b: [user, user with c]\n  define or: a or b\n  define and: a and b\n  define not: a but not b\n  define nor: b but not a",
         facts: &[
