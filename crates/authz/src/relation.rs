@@ -3,6 +3,7 @@
 //! nothing about people, roles or policies, never reads a clock, never waits, and remembers nothing between questions.
 
 mod check;
+mod compile;
 mod expand;
 mod memo;
 mod names;
