@@ -208,7 +208,9 @@ impl Tuples {
             Bound::Included((from, first)),
             Bound::Included((from, End::MAX)),
         );
-        let since = (!fresh).then(|| delta.range(range)).into_iter().flatten();
+        // In a box, because the range is large and a store that was merged just now has none.
+        let since = (!fresh).then(|| Box::new(delta.range(range)));
+        let since = since.into_iter().flatten();
         let since = since.filter_map(|((_, to), change)| match change {
             Change::Put(limit) => Some((*to, self.objects.kind(to.object()), limit.as_deref())),
             Change::Gone => None,
