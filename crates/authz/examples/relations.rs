@@ -216,11 +216,40 @@ fn main() {
         .found
         .len();
     println!("list objects: {found} in {} µs", micros() - began);
+    many();
     let began = micros();
     let merged = tuples.merged().unwrap();
     println!(
         "merge: {} tuples in {} ms",
         merged.len(),
+        (micros() - began) / 1000
+    );
+}
+
+/// One user who sees a hundred thousand documents.
+fn many() {
+    const DOCS: usize = 100_000;
+    let docs: Vec<String> = (0..DOCS).map(|doc| format!("doc:{doc}")).collect();
+    let keys = docs
+        .iter()
+        .map(|doc| TupleKey::parse(doc, "parent", "folder:all").unwrap());
+    let viewer = TupleKey::parse("folder:all", "viewer", "user:0").unwrap();
+    let mut tuples = Tuples::load(keys.chain([viewer]).map(TupleKey::always)).unwrap();
+    let plan = tuples.compile(&Model::read(MODEL).unwrap()).unwrap();
+    let query = Query {
+        tuples: &tuples,
+        plan: &plan,
+        conditions: &NoConditions,
+        now: Timestamp::from_seconds(0),
+        budget: Budget::default(),
+    };
+    let began = micros();
+    let found = query
+        .list_objects("doc", "view", Subject::parse("user:0").unwrap())
+        .unwrap();
+    assert_eq!(found.found.len(), DOCS);
+    println!(
+        "list objects: {DOCS} in {} ms, complete",
         (micros() - began) / 1000
     );
 }

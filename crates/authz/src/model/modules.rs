@@ -1,7 +1,7 @@
 //! Modular models (schema 1.2): several files, each a module, read as one model. A module may add relations to
 //! another module's type; it never replaces one.
 
-use super::parse::{self, Places, Text};
+use super::parse::{self, Places, Spot, Text};
 use super::{Model, Problem};
 
 /// One file of a modular model.
@@ -39,11 +39,15 @@ pub(super) fn join(texts: Vec<(&str, Text)>) -> Result<(Model, Places), Problem>
         .first()
         .map_or_else(String::new, |(_, text)| text.schema.clone());
     let (mut types, mut extensions, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
-    for (file, text) in texts {
+    for (number, (file, text)) in texts.into_iter().enumerate() {
+        if !file.is_empty() {
+            places.files.push(file.to_owned());
+        }
+        let spot = |at| Spot { file: number, at };
         for (one, extends, at) in text.types {
             if extends {
                 extensions.push((file, one, at));
-            } else if places.types.insert(one.name.clone(), at).is_some() {
+            } else if places.types.insert(one.name.clone(), spot(at)).is_some() {
                 return Err(placed(
                     file,
                     at,
@@ -54,7 +58,11 @@ pub(super) fn join(texts: Vec<(&str, Text)>) -> Result<(Model, Places), Problem>
             }
         }
         for (one, at) in text.conditions {
-            if places.conditions.insert(one.name.clone(), at).is_some() {
+            if places
+                .conditions
+                .insert(one.name.clone(), spot(at))
+                .is_some()
+            {
                 let message = format!("condition `{}` is defined twice", one.name);
                 return Err(placed(file, at, message));
             }
@@ -62,7 +70,11 @@ pub(super) fn join(texts: Vec<(&str, Text)>) -> Result<(Model, Places), Problem>
         }
         for (type_name, relation, at) in text.relations {
             let message = format!("relation `{relation}` of type `{type_name}` is defined twice");
-            if places.relations.insert((type_name, relation), at).is_some() {
+            if places
+                .relations
+                .insert((type_name, relation), spot(at))
+                .is_some()
+            {
                 return Err(placed(file, at, message));
             }
         }

@@ -12,9 +12,18 @@ use std::collections::HashMap;
 /// Where names stand: of types, of relations with their type, and of conditions.
 #[derive(Default)]
 pub(super) struct Places {
-    pub types: HashMap<String, Position>,
-    pub relations: HashMap<(String, String), Position>,
-    pub conditions: HashMap<String, Position>,
+    pub types: HashMap<String, Spot>,
+    pub relations: HashMap<(String, String), Spot>,
+    pub conditions: HashMap<String, Spot>,
+    /// The names of the files of a modular model.
+    pub files: Vec<String>,
+}
+
+/// A place in one of the files, by number; a model that is one text has no files.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub file: usize,
+    pub at: Position,
 }
 
 /// A text as read: a model, or a module and which of its types extend another's.

@@ -2,8 +2,8 @@
 //! somebody can be in, and no recursion through exclusion, for which "is not a member" would have no one answer.
 
 use super::graph::{Graph, reachable};
-use super::parse::Places;
-use super::{Model, Position, Problem, Relation, Rewrite, SubjectKind, TypeDefinition};
+use super::parse::{Places, Spot};
+use super::{Model, Problem, Relation, Rewrite, SubjectKind, TypeDefinition};
 use kernel::limits::{MODEL_NESTING, MODEL_TYPES, RELATION_NAME_CHARS, TYPE_NAME_CHARS};
 use std::collections::HashSet;
 
@@ -22,7 +22,9 @@ pub(super) fn problems(model: &Model, places: &Places) -> Vec<Problem> {
         check.recursion();
         check.entry_points();
     }
-    check.found.sort_by_key(|one| one.at);
+    check
+        .found
+        .sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
     check.found
 }
 
@@ -44,8 +46,12 @@ fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 }
 
 impl Check<'_> {
-    fn say(&mut self, at: Option<Position>, message: String) {
-        self.found.push(Problem::new(at, message));
+    fn say(&mut self, at: Option<Spot>, message: String) {
+        let file = at.and_then(|spot| self.places.files.get(spot.file));
+        self.found.push(Problem {
+            file: file.cloned(),
+            ..Problem::new(at.map(|spot| spot.at), message)
+        });
     }
 
     fn names(&mut self) {
@@ -104,7 +110,7 @@ impl Check<'_> {
         }
     }
 
-    fn at(&self, of: &TypeDefinition, relation: &Relation) -> Option<Position> {
+    fn at(&self, of: &TypeDefinition, relation: &Relation) -> Option<Spot> {
         let key = (of.name.clone(), relation.name.clone());
         self.places.relations.get(&key).copied()
     }
@@ -137,7 +143,7 @@ impl Check<'_> {
         self.rewrite(at, &full, of, &relation.rewrite);
     }
 
-    fn restrictions(&mut self, at: Option<Position>, full: &str, relation: &Relation) {
+    fn restrictions(&mut self, at: Option<Spot>, full: &str, relation: &Relation) {
         let model = self.model;
         for (i, one) in relation.restrictions.iter().enumerate() {
             let known = model.types.iter().any(|of| of.name == one.type_name);
@@ -184,13 +190,7 @@ impl Check<'_> {
         }
     }
 
-    fn rewrite(
-        &mut self,
-        at: Option<Position>,
-        full: &str,
-        of: &TypeDefinition,
-        rewrite: &Rewrite,
-    ) {
+    fn rewrite(&mut self, at: Option<Spot>, full: &str, of: &TypeDefinition, rewrite: &Rewrite) {
         match rewrite {
             Rewrite::Direct => {}
             Rewrite::Computed(name) => {
@@ -224,7 +224,7 @@ impl Check<'_> {
 
     fn tupleset(
         &mut self,
-        at: Option<Position>,
+        at: Option<Spot>,
         full: &str,
         of: &TypeDefinition,
         tupleset: &str,

@@ -40,8 +40,8 @@ pub(super) struct Check<'a, C> {
     who: Who,
     relevant: Cow<'a, [bool]>,
     memo: Memory,
-    /// The provisional ones, in the order of their finding.
-    trail: Vec<(u64, Truth)>,
+    /// The provisional ones, in the order of their finding, each with the shallowest that it assumed something about.
+    trail: Vec<(u64, Truth, u32)>,
     /// The shallowest assumption of any on the trail.
     assumed: u32,
     open: SmallVec<[End; 16]>,
@@ -125,27 +125,30 @@ impl<'a, C: Conditions> Check<'a, C> {
     }
 
     fn settle(&mut self, key: u64, depth: u32, mark: usize, (truth, assumed): Found) -> Found {
-        let last = truth == Truth::True || assumed >= depth;
         if truth != Truth::False {
-            // Below it stands what was found while this counted as false.
-            for (key, _) in self.trail.drain(mark..) {
+            // What was found while this counted as false.
+            for (key, ..) in self.trail.drain(mark..) {
                 self.memo.remove(key);
             }
         }
-        if last {
-            for (key, truth) in self.trail.drain(mark..) {
-                self.memo.insert(key, Memo::Final(truth));
-            }
-            self.memo.insert(key, Memo::Final(truth));
-        } else {
-            self.trail.push((key, truth));
+        if truth != Truth::True && assumed < depth {
+            self.trail.push((key, truth, assumed));
             self.memo.insert(key, Memo::Provisional(truth));
             self.assumed = self.assumed.min(assumed);
+            return (truth, assumed);
+        }
+        self.memo.insert(key, Memo::Final(truth));
+        // This may be false for a reason of its own, while what was found on the way still assumes something.
+        let since = self.trail.get(mark..).unwrap_or_default();
+        if since.iter().all(|(_, _, assumed)| *assumed >= depth) {
+            for (key, truth, _) in self.trail.drain(mark..) {
+                self.memo.insert(key, Memo::Final(truth));
+            }
         }
         if self.trail.is_empty() {
             self.assumed = SETTLED;
         }
-        (truth, if last { SETTLED } else { assumed })
+        (truth, SETTLED)
     }
 
     fn rewrite(&mut self, op: &'a Op, object: ObjectId, node: &'a Node) -> Result<Found, Exceeded> {

@@ -1,5 +1,6 @@
 //! The modelling language and the model's JSON, both ways, and what each mistake is told, with its place.
 
+use super::generate::{self, Dice};
 use authz::model::{Model, ModuleFile, Rewrite, SubjectKind};
 use serde_json::json;
 
@@ -289,4 +290,77 @@ fn modules_are_read_as_one_model() {
             .to_string()
             .contains("core.fga: line 2, column 6: type `user` is defined twice")
     );
+    let wrong = ModuleFile {
+        name: "wrong.fga",
+        text: "module wrong\ntype page\n  relations\n    define edit: [nobody]",
+    };
+    let said = Model::read_modules(&[core, wrong]).unwrap_err();
+    assert!(
+        said[0]
+            .to_string()
+            .starts_with("wrong.fga: line 4, column 12: "),
+        "{}",
+        said[0]
+    );
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut whole = 0;
+    for seed in 0..300 {
+        let mut model = generate::model(&mut Dice::new(seed));
+        let json = serde_json::to_string(&model).unwrap();
+        for one in &mut model.types {
+            one.relations.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        assert_eq!(
+            serde_json::from_str::<Model>(&json).unwrap(),
+            model,
+            "{seed}"
+        );
+        let text = model.to_string();
+        // The language says `[…]` once in a relation.
+        match Model::read(&text) {
+            Ok(read) => assert_eq!(read, model, "{text}"),
+            Err(problems) => {
+                assert!(
+                    problems[0].message.contains("one `[…]`"),
+                    "{text}{}",
+                    problems[0]
+                );
+                continue;
+            }
+        }
+        whole += 1;
+    }
+    assert!(whole > 50, "{whole}");
+}
+
+#[test]
+fn no_text_is_more_than_an_error() {
+    let words: Vec<&str> = "model schema 1.1 type user relations define viewer : [ ] ( ) , # * or and but not from with condition { } < > \" ' \\ é \n \n \0 int list"
+        .split(' ')
+        .collect();
+    for seed in 0..2_000 {
+        let mut dice = Dice::new(seed);
+        let mut text = match dice.chance(50) {
+            true => MODEL.to_owned(),
+            false => "model\n schema 1.1\n".to_owned(),
+        };
+        for _ in 0..1 + dice.below(8) {
+            let at = dice.below(text.len() + 1);
+            if text.is_char_boundary(at) {
+                let to = text.len().min(at + dice.below(3));
+                let to = if text.is_char_boundary(to) { to } else { at };
+                text.replace_range(at..to, &format!(" {} ", dice.pick(&words)));
+            }
+        }
+        let lines = text.lines().count().max(1) as u32 + 1;
+        for problem in Model::read(&text).err().into_iter().flatten() {
+            assert!(
+                problem.at.is_none_or(|at| (1..=lines).contains(&at.line)),
+                "{text}\n{problem}"
+            );
+        }
+    }
 }

@@ -175,6 +175,22 @@ pub const CASES: &[Case] = &[
         checks: &[("n:1#top@user:u", True), ("n:1#x@user:u", True)],
     },
     Case {
+        name: "what is false for another reason settles nothing beside it",
+        types: "type n\n relations\n  define yes: [user]\n  define no: [user]\n  define late: [user]\n  define p: [user, n#h]\n  define a: (p or yes) and no\n  define h: [user, n#a, n#late]\n  define top: h and p",
+        facts: &[
+            "n:1#h@n:1#a",
+            "n:1#h@n:1#late",
+            "n:1#p@n:1#h",
+            "n:1#yes@user:u",
+            "n:1#late@user:u",
+        ],
+        checks: &[
+            ("n:1#top@user:u", True),
+            ("n:1#p@user:u", True),
+            ("n:1#a@user:u", False),
+        ],
+    },
+    Case {
         name: "unknown matters only where it decides",
         types: "type doc\n relations\n  define a: [user with c, user]\n  define b: [user, user with c]\n  define or: a or b\n  define and: a and b\n  define not: a but not b\n  define nor: b but not a",
         facts: &[
