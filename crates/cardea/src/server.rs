@@ -26,7 +26,6 @@ use std::{
 };
 use store::Member;
 use tokio::{
-    net::TcpListener,
     sync::oneshot,
     task::{JoinHandle, JoinSet},
 };
@@ -153,7 +152,7 @@ impl Server {
         let metrics = metrics::recorder().map_err(StartError::Metrics)?;
         let held = Data::open(&options.data)?.hold()?;
         let failed = |error| StartError::Listen(options.listen, error);
-        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let listener = web::listen(options.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let certificate = options.tls.clone().map(Certificate::load).transpose()?;
         let certificate = certificate.map(Arc::new);

@@ -163,7 +163,7 @@ limits! {
     /// How long a request waits for its turn before it is refused.
     QUEUE_WAIT: Micros = Micros::seconds(1), "seconds";
     /// How late a refusal for asking too much is answered, so that asking again at once gains nothing.
-    REFUSAL_PAUSE_MILLIS: usize = 250, "milliseconds";
+    REFUSAL_PAUSE_MILLIS: usize = 1_000, "milliseconds";
     /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
     FAILED_PER_SOURCE: usize = 6_000, "failures";
     /// Largest quota of an organization; what is to be larger is left out, and then not bounded.

@@ -101,9 +101,9 @@ pub async fn run(options: Options) -> Result<()> {
     });
     let seen = Rc::new(RefCell::new(Seen::default()));
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..plan.options.connections {
+    for number in 0..plan.options.connections {
         let (plan, seen) = (plan.clone(), seen.clone());
-        tasks.spawn_local(async move { connection(&plan, &seen).await });
+        tasks.spawn_local(async move { connection(&plan, &seen, number).await });
     }
     while let Some(task) = tasks.join_next().await {
         task?;
@@ -114,8 +114,8 @@ pub async fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-async fn connection(plan: &Plan, seen: &RefCell<Seen>) {
-    let mut client = Client::new(&plan.options.address);
+async fn connection(plan: &Plan, seen: &RefCell<Seen>, number: usize) {
+    let mut client = Client::new(&plan.options.address).numbered(number);
     while let Some((wanted, due)) = plan.next(seen) {
         let late = SystemClock.boot().since(due);
         if late > plan.wait() {

@@ -27,5 +27,5 @@ pub use arrival::Socket;
 pub use door::{Door, DoorConfig, Readiness};
 pub use openapi::openapi;
 pub use router::router;
-pub use serve::serve;
+pub use serve::{listen, serve};
 pub use tls::{Encryption, TlsError};

@@ -18,7 +18,7 @@ use kernel::limits;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
@@ -30,6 +30,21 @@ const BREATH: Duration = Duration::from_millis(50);
 const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE.as_seconds().unsigned_abs());
 /// Most headers of a request.
 const HEADERS: usize = 100;
+
+/// Listens at an address. As many connections may wait in the kernel's queue as a server holds: one that finds the
+/// queue full asks again after a second, and then after two.
+///
+/// # Errors
+/// When the address is taken or is not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(u32::try_from(limits::CONNECTIONS).unwrap_or(u32::MAX))
+}
 
 /// Serves until `shutdown` ends; addresses in `uncounted`, as trusted proxies are, may hold any number of
 /// connections. Then lets requests in flight finish for a while.
@@ -137,5 +152,27 @@ async fn speak(
         .serve_connection(TokioIo::new(stream), service);
     if let Err(cause) = watcher.watch(served).await {
         tracing::debug!(%cause, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_wait_in_the_kernel_until_they_are_taken() {
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let most = most
+            .trim()
+            .parse::<usize>()
+            .unwrap()
+            .min(limits::CONNECTIONS);
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts, and who has gone still has a place; more than what a listener usually has room for.
+        for _ in 0..most.min(1_200) {
+            let soon = timeout(Duration::from_millis(900), TcpStream::connect(address)).await;
+            drop(soon.expect("it is not asked again").unwrap());
+        }
     }
 }
