@@ -5,6 +5,7 @@
 mod closed;
 mod cost;
 mod curve;
+mod fair;
 mod machine;
 mod measure;
 mod open;

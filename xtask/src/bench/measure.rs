@@ -4,7 +4,7 @@
 use super::{
     Bench,
     closed::{self, Figure, Named, Target},
-    open, overload, peer,
+    fair, open, overload, peer,
     report::Report,
     requests,
     scenario::{Kind, Scenario, Work},
@@ -65,6 +65,10 @@ fn one(
         Work::Overload(kind) => {
             close(stage);
             overload::measure(bench, kind, scenario, report)
+        }
+        Work::Fair => {
+            close(stage);
+            fair::measure(bench, scenario, report)
         }
         Work::Append => {
             close(stage);

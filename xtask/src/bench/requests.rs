@@ -8,7 +8,7 @@ use super::{
     stage::{Credential, Stage},
 };
 use crate::shell;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +34,37 @@ pub fn file(bench: &Bench, stage: &Stage, kind: Kind) -> Result<PathBuf> {
     let path = stage.folder.join(format!("{kind:?}.tsv").to_lowercase());
     save(&path, &lines)?;
     Ok(path)
+}
+
+/// What two organizations ask of one server.
+pub struct Neighbours {
+    /// Tokens for the first.
+    pub steady: PathBuf,
+    /// Runs that the second starts.
+    pub writes: PathBuf,
+    /// Tokens that the second asks for with a secret that is not the agent's.
+    pub wrong: PathBuf,
+}
+
+/// The files for two organizations of the stage.
+pub fn neighbours(bench: &Bench, stage: &Stage) -> Result<Neighbours> {
+    let asked = Asked { bench, stage };
+    let tokens = asked.tokens(|credential| credential.audience.clone());
+    let [first, second, ..] = tokens.as_slice() else {
+        bail!("it takes two organizations");
+    };
+    let writes = asked.starts()?;
+    let wrong = second.replace("client_secret=", "client_secret=x");
+    let one = |name: &str, line: &String| -> Result<PathBuf> {
+        let path = stage.folder.join(name);
+        save(&path, std::slice::from_ref(line))?;
+        Ok(path)
+    };
+    Ok(Neighbours {
+        steady: one("steady.tsv", first)?,
+        writes: one("writes.tsv", writes.get(1).context("a second start")?)?,
+        wrong: one("wrong.tsv", &wrong)?,
+    })
 }
 
 fn save(path: &Path, lines: &[String]) -> Result<()> {
@@ -151,15 +182,19 @@ impl Asked<'_> {
         Ok(self.control()?.into_iter().map(request).collect())
     }
 
-    /// A run's own token says which run it is.
-    fn dispatches_in_runs(&self) -> Result<Vec<String>> {
+    fn starts(&self) -> Result<Vec<String>> {
         let start = |(credential, token): (&Credential, String)| {
             let body = serde_json::json!({ "agent": credential.agent, "purpose": "bench", "deadline_seconds": 3_600 });
             let path = format!("/api/v1/orgs/{}/runs", credential.org);
             let bearer = format!("Bearer {token}");
             line("POST", &path, &bearer, JSON, &body.to_string())
         };
-        let starts: Vec<String> = self.control()?.into_iter().map(start).collect();
+        Ok(self.control()?.into_iter().map(start).collect())
+    }
+
+    /// A run's own token says which run it is.
+    fn dispatches_in_runs(&self) -> Result<Vec<String>> {
+        let starts = self.starts()?;
         let runs = self.collect(&starts, "run_token", starts.len())?;
         let request = |(credential, token): (&Credential, String)| dispatch(credential, &token);
         Ok(runs.into_iter().map(request).collect())

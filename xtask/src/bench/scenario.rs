@@ -31,6 +31,8 @@ pub enum Work {
     Half(Kind),
     /// Four times the rate of a pinned closed loop.
     Overload(Kind),
+    /// One organization beside another that floods.
+    Fair,
     /// A process on an empty folder.
     Start,
     /// Start and memory with everything in place, and memory after a load over all of it.
@@ -195,6 +197,12 @@ pub const ALL: &[Scenario] = &[
         "pinned: four times the closed loop's rate, what comes of it, memory",
         Work::Overload(Kind::Token),
     ),
+    Scenario {
+        name: "fair",
+        about: "pinned: one organization's tokens, alone and beside another that floods writes and wrong secrets",
+        size: lean(10),
+        work: Work::Fair,
+    },
     other(
         "append",
         "durable record entries straight at the store, over 1 and 10,000 organizations",
