@@ -162,10 +162,12 @@ limits! {
     WAITING_PER_ORG: usize = 256, "requests";
     /// How long a request waits for its turn before it is refused.
     QUEUE_WAIT: Micros = Micros::seconds(1), "seconds";
-    /// How late a refusal for asking too much is answered, so that asking again at once gains nothing.
+    /// How late a refusal for asking too much is answered, give or take half, so that asking again at once gains nothing.
     REFUSAL_PAUSE_MILLIS: usize = 1_000, "milliseconds";
     /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
     FAILED_PER_SOURCE: usize = 6_000, "failures";
+    /// Failed attempts in one organization in a second, on one node; further ones are answered with 429, late.
+    FAILED_PER_SECOND: usize = 200, "failures";
     /// Largest quota of an organization; what is to be larger is left out, and then not bounded.
     QUOTA_MAX: u64 = 1_000_000_000, "of anything";
     /// Connections that one address may hold at once; trusted proxies are not counted.

@@ -6,24 +6,45 @@ use axum::response::Response;
 use kernel::{Code, limit, limits};
 use service::{
     Error, Peer, Result,
-    gate::{Class, Ticket},
+    gate::{Class, Ticket, TooMany},
 };
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
 /// Refusals that are answered late at the same time; further ones are answered at once.
 const LATE: usize = 2_048;
+/// By how many milliseconds one pause is longer than the one before, until they begin anew.
+const SPREAD: u64 = 389;
 
 /// Marks an answer that is to be late.
 #[derive(Clone, Copy, Debug)]
 struct Late;
 
 /// Room for late answers.
-pub(crate) struct Lateness(Semaphore);
+pub(crate) struct Lateness {
+    room: Semaphore,
+    given: AtomicU64,
+}
 
 impl Default for Lateness {
     fn default() -> Self {
-        Self(Semaphore::new(LATE))
+        Self {
+            room: Semaphore::new(LATE),
+            given: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Lateness {
+    /// Between a half and three halves of the pause, each time another: who was refused together does not come back
+    /// together.
+    fn pause(&self) -> Duration {
+        let pause = u64::try_from(limits::REFUSAL_PAUSE_MILLIS).unwrap_or_default();
+        let step = self.given.fetch_add(SPREAD, Ordering::Relaxed);
+        Duration::from_millis(pause / 2 + step % pause)
     }
 }
 
@@ -39,14 +60,24 @@ pub(crate) fn admit(door: &Door, class: Class, org: Option<&str>) -> Result<Tick
     platform.gate.admit(class, id, platform.clock.boot())
 }
 
-/// What is told of a failed attempt: that there were too many from this address, where there were.
+/// What is told of a failed attempt: that there were too many, where there were.
 pub(crate) fn failed(door: &Door, ticket: &Ticket, peer: &Peer) -> Result<()> {
-    if !ticket.failed(peer.ip, door.platform.clock.boot()) {
+    let Some(of) = ticket.failed(peer.ip, door.platform.clock.boot()) else {
         return Ok(());
-    }
-    let detail =
-        "too many failed attempts from this address; wait a minute and check the credential";
-    Err(Error::new(Code::LimitReached, detail).at(limit!(FAILED_PER_SOURCE)))
+    };
+    let (code, limit, detail) = match of {
+        TooMany::OfSource => (
+            Code::LimitReached,
+            limit!(FAILED_PER_SOURCE),
+            "too many failed attempts from this address; wait a minute and check the credential",
+        ),
+        TooMany::OfOrganization => (
+            Code::OrganizationBusy,
+            limit!(FAILED_PER_SECOND),
+            "too many failed attempts in this organization at this moment; check the credential",
+        ),
+    };
+    Err(Error::new(code, detail).at(limit))
 }
 
 /// The refusal as it is told: a failed attempt is counted.
@@ -72,8 +103,33 @@ pub(crate) fn is_late(response: &Response) -> bool {
 
 /// Waits a moment, where there is room for it.
 pub(crate) async fn delay(lateness: &Lateness) {
-    if let Ok(_room) = lateness.0.try_acquire() {
-        let pause = u64::try_from(limits::REFUSAL_PAUSE_MILLIS).unwrap_or_default();
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+    if let Ok(_room) = lateness.room.try_acquire() {
+        tokio::time::sleep(lateness.pause()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_spread_around_the_limit() {
+        let lateness = Lateness::default();
+        let pauses: Vec<u128> = (0..1_000).map(|_| lateness.pause().as_millis()).collect();
+        let middle = pauses.iter().sum::<u128>() / 1_000;
+        let pause = limits::REFUSAL_PAUSE_MILLIS as u128;
+        assert!(
+            pauses
+                .iter()
+                .all(|took| (pause / 2..pause * 3 / 2).contains(took))
+        );
+        assert!(
+            (pause * 9 / 10..pause * 11 / 10).contains(&middle),
+            "{middle}"
+        );
+        let apart = pauses
+            .windows(2)
+            .all(|two| two[0].abs_diff(two[1]) > pause / 10);
+        assert!(apart, "neighbours are far from each other");
     }
 }

@@ -1,5 +1,5 @@
 //! Fairness: one organization asks for tokens at a steady rate, first alone, then while another floods the server with
-//! writes and with wrong secrets over as many connections as one address may hold. Both are pinned as in `overload`.
+//! writes and with wrong secrets over as many connections as one address may hold.
 
 use super::{
     Bench,
@@ -22,7 +22,7 @@ const CONNECTIONS: u32 = 512;
 const AROUND: u32 = 2;
 
 pub fn measure(bench: &Bench, scenario: &Scenario, report: &mut Report) -> Result<()> {
-    let stage = Stage::open(bench, scenario.size, true)?;
+    let stage = Stage::open(bench, scenario.size, bench.pinned)?;
     let measured = on(bench, &stage, scenario, report);
     stage.stop()?;
     measured
@@ -71,7 +71,7 @@ fn open<'a>(
         seconds,
         connections,
         wait_ms: 50,
-        pinned: true,
+        pinned: stage.pinned,
     }
 }
 

@@ -199,7 +199,7 @@ pub const ALL: &[Scenario] = &[
     ),
     Scenario {
         name: "fair",
-        about: "pinned: one organization's tokens, alone and beside another that floods writes and wrong secrets",
+        about: "one organization's tokens, alone and beside another that floods writes and wrong secrets",
         size: lean(10),
         work: Work::Fair,
     },

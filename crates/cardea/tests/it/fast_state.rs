@@ -9,7 +9,7 @@ use cardea::server::{Options, Server};
 use egress::Request;
 use kernel::{Clock, Monotonic, SecretString, ambient::SystemClock};
 use serde_json::{Value, json};
-use service::gate::{Class, Gate};
+use service::gate::{Class, Gate, TooMany};
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
@@ -381,9 +381,11 @@ async fn failures_are_counted_together_and_fill_nothing() {
         tickets[0].failed(source, now);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(tickets[0].failed(source, now) && tickets[1].failed(source, now));
+    let of_source = Some(TooMany::OfSource);
+    assert_eq!(tickets[0].failed(source, now), of_source);
+    assert_eq!(tickets[1].failed(source, now), of_source);
     let other = Some("192.0.2.2".parse().unwrap());
-    assert!(!tickets[1].failed(other, now));
+    assert_ne!(tickets[1].failed(other, now), of_source);
     let kept = redis.ask(&["keys", "cardea:failed:*"]);
     let names: Vec<&str> = kept.lines().collect();
     assert_eq!(names.len(), 1, "{kept}");

@@ -1,5 +1,6 @@
-//! Failed attempts of one organization by source, in the present minute, with those that other nodes told of. Bounded:
-//! sources without end are counted as one. It knows no names and keeps nothing longer than a minute.
+//! Failed attempts of one organization: by source in the present minute, with those that other nodes told of, and all
+//! together in the present second. Bounded: sources without end are counted as one. It knows no names and keeps nothing
+//! longer than a minute.
 
 use kernel::{Micros, Monotonic, limits};
 use std::{
@@ -9,6 +10,7 @@ use std::{
 };
 
 const MINUTE: i64 = Micros::seconds(60).get();
+const SECOND: i64 = Micros::seconds(1).get();
 /// Sources that are told apart.
 const SOURCES: usize = 10_000;
 /// How many failures of one source other nodes are told of at a time. So a name in the shared counts costs whoever
@@ -19,6 +21,8 @@ pub(super) const TOLD: u64 = 100;
 struct Minute {
     number: i64,
     counts: HashMap<Option<IpAddr>, Count>,
+    /// The present second, and how many there were in it of all sources.
+    second: (i64, u64),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +40,8 @@ pub(super) struct Seen {
     pub(super) source: Option<IpAddr>,
     pub(super) own: u64,
     pub(super) others: u64,
+    /// Those of all sources in this second.
+    pub(super) in_second: u64,
     /// Whether others are to be told of [`TOLD`] more.
     pub(super) tell: bool,
 }
@@ -52,7 +58,7 @@ impl Failed {
         if minute.number < number {
             *minute = Minute {
                 number,
-                counts: HashMap::new(),
+                ..Minute::default()
             };
         }
         minute
@@ -61,6 +67,12 @@ impl Failed {
     /// Counts one more.
     pub(super) fn count(&self, source: Option<IpAddr>, now: Monotonic) -> Seen {
         let mut minute = self.minute(now);
+        let second = now.micros() / SECOND;
+        if minute.second.0 != second {
+            minute.second = (second, 0);
+        }
+        minute.second.1 += 1;
+        let in_second = minute.second.1;
         let source = source.map(network);
         let crowded = minute.counts.len() >= SOURCES && !minute.counts.contains_key(&source);
         let source = if crowded { None } else { source };
@@ -74,6 +86,7 @@ impl Failed {
             source,
             own: count.own,
             others: count.others,
+            in_second,
             tell,
         }
     }
@@ -95,10 +108,23 @@ impl Failed {
     }
 }
 
-/// Whether so many are too many. Whoever counts without the others allows half.
-pub(super) fn too_many(seen: Seen, alone: bool) -> bool {
+/// Of whom there were too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMany {
+    /// Of one source in a minute.
+    OfSource,
+    /// Of the organization in a second.
+    OfOrganization,
+}
+
+/// Whether so many are too many. Whoever counts a source without the others allows half.
+pub(super) fn too_many(seen: Seen, alone: bool) -> Option<TooMany> {
+    let more = |failed: u64, most: usize| usize::try_from(failed).is_ok_and(|failed| failed > most);
     let own = if alone { seen.own * 2 } else { seen.own };
-    usize::try_from(own + seen.others).is_ok_and(|failed| failed > limits::FAILED_PER_SOURCE)
+    if more(own + seen.others, limits::FAILED_PER_SOURCE) {
+        return Some(TooMany::OfSource);
+    }
+    more(seen.in_second, limits::FAILED_PER_SECOND).then_some(TooMany::OfOrganization)
 }
 
 /// The network that one host has for itself: an address of IPv4, or 64 bits of one of IPv6.
@@ -159,11 +185,12 @@ mod tests {
             .collect();
         assert_eq!(told, [100, 200]);
         let limit = u64::try_from(limits::FAILED_PER_SOURCE).unwrap();
-        assert!(!too_many(failed.count(source, now), false));
+        let of_source = Some(TooMany::OfSource);
+        assert_ne!(too_many(failed.count(source, now), false), of_source);
         failed.heard(source, limit, now);
         let seen = failed.count(source, now);
         assert_eq!((seen.own, seen.others), (252, limit - 200));
-        assert!(too_many(seen, false));
+        assert_eq!(too_many(seen, false), of_source);
     }
 
     #[test]
@@ -185,10 +212,29 @@ mod tests {
             source: None,
             own,
             others: 0,
+            in_second: 1,
             tell: false,
         };
         let limit = u64::try_from(limits::FAILED_PER_SOURCE).unwrap();
-        assert!(!too_many(seen(limit), false) && too_many(seen(limit + 1), false));
-        assert!(!too_many(seen(limit / 2), true) && too_many(seen(limit / 2 + 1), true));
+        let of_source = |own, alone| too_many(seen(own), alone) == Some(TooMany::OfSource);
+        assert!(!of_source(limit, false) && of_source(limit + 1, false));
+        assert!(!of_source(limit / 2, true) && of_source(limit / 2 + 1, true));
+    }
+
+    #[test]
+    fn an_organization_has_so_many_a_second_from_wherever_they_come() {
+        let failed = Failed::default();
+        let count = |n: usize, now: i64| {
+            let source = IpAddr::from(Ipv4Addr::from(u32::try_from(n).unwrap()));
+            too_many(
+                failed.count(Some(source), Monotonic::from_micros(now)),
+                false,
+            )
+        };
+        for n in 0..limits::FAILED_PER_SECOND {
+            assert_eq!(count(n, 1), None);
+        }
+        assert_eq!(count(0, SECOND - 1), Some(TooMany::OfOrganization));
+        assert_eq!(count(0, SECOND), None, "the next second");
     }
 }

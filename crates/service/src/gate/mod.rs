@@ -10,6 +10,7 @@ mod report;
 mod share;
 mod shared;
 
+pub use failed::TooMany;
 pub use pool::Permit;
 
 use crate::{Error, Result};
@@ -72,8 +73,8 @@ impl Class {
     const fn room(self) -> Room {
         let (all, each) = match self {
             Self::Revocation => (128, 32),
-            Self::Decision | Self::Token => (512, 32),
-            Self::Management => (128, 16),
+            Self::Decision | Self::Token => (512, 16),
+            Self::Management => (128, 4),
             Self::Job => (4, 1),
         };
         Room {
@@ -275,9 +276,9 @@ impl Ticket {
         self.class
     }
 
-    /// Counts a failed attempt from this source; whether there were too many in a minute. Other nodes are told of
-    /// many at a time and nobody waits for it; without the shared counts half as many are too many.
-    pub fn failed(&self, source: Option<IpAddr>, now: Monotonic) -> bool {
+    /// Counts a failed attempt from this source; whether there were too many. Other nodes are told of many at a time
+    /// and nobody waits for it; without the shared counts half as many of a source are too many.
+    pub fn failed(&self, source: Option<IpAddr>, now: Monotonic) -> Option<TooMany> {
         let seen = self.share.failed.count(source, now);
         let shared = self.gate.shared.as_ref();
         if let Some(shared) = shared.filter(|_| seen.tell) {

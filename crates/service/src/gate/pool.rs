@@ -6,7 +6,10 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
 };
 use tokio::sync::oneshot;
@@ -29,6 +32,9 @@ pub(super) struct Pool {
     room: Room,
     running: AtomicUsize,
     waiting: AtomicUsize,
+    /// Whether organizations share, as it stood when the last of them asked. Whoever holds a place from before they did
+    /// hands it on by the same rule.
+    contended: AtomicBool,
     line: Mutex<Line>,
 }
 
@@ -53,8 +59,6 @@ pub struct Permit {
     share: Arc<Share>,
     /// Whether the place is still to be given back.
     held: bool,
-    /// How much one organization may have, as it stood when this was asked for.
-    contended: bool,
 }
 
 /// The organization's queue is full.
@@ -83,6 +87,7 @@ impl Pool {
             room,
             running: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            contended: AtomicBool::new(false),
             line: Mutex::default(),
         }
     }
@@ -100,15 +105,18 @@ impl Pool {
         share: &Arc<Share>,
         contended: bool,
     ) -> Result<Result<Permit, oneshot::Receiver<Permit>>, Full> {
+        if self.contended.load(Relaxed) != contended {
+            self.contended.store(contended, Relaxed);
+        }
         if self.waiting() == 0
-            && let Ok(permit) = self.take(share, contended)
+            && let Ok(permit) = self.take(share)
         {
             return Ok(Ok(permit));
         }
         let (waiter, place) = oneshot::channel();
         let mut line = self.line();
         self.join(&mut line, share, waiter)?;
-        self.serve(&mut line, contended);
+        self.serve(&mut line);
         Ok(Err(place))
     }
 
@@ -119,12 +127,12 @@ impl Pool {
 
     /// Counts the pool's place first and the organization's last: nobody ever sees an organization with more than
     /// it has, so that one which leaves the turn has a place to give back.
-    fn take(self: &Arc<Self>, share: &Arc<Share>, contended: bool) -> Result<Permit, Refused> {
+    fn take(self: &Arc<Self>, share: &Arc<Share>) -> Result<Permit, Refused> {
         let own = share.running.get(self.class).ok_or(Refused::Own)?;
         if !one_more(&self.running, self.room.all) {
             return Err(Refused::Pool);
         }
-        let most = if contended {
+        let most = if self.contended.load(Relaxed) {
             self.room.each
         } else {
             self.room.all
@@ -137,7 +145,6 @@ impl Pool {
             pool: self.clone(),
             share: share.clone(),
             held: true,
-            contended,
         })
     }
 
@@ -176,12 +183,12 @@ impl Pool {
 
     /// Gives places to whose turn it is for as long as there are any. An organization that has all it may have
     /// leaves the turn until it gives one back.
-    fn serve(self: &Arc<Self>, line: &mut Line, contended: bool) {
+    fn serve(self: &Arc<Self>, line: &mut Line) {
         while let Some(next) = line.turn.pop_front() {
             let Some(queue) = line.queues.get_mut(&next) else {
                 continue;
             };
-            let permit = match self.take(&queue.share, contended) {
+            let permit = match self.take(&queue.share) {
                 Ok(permit) => permit,
                 Err(Refused::Pool) => return line.turn.push_front(next),
                 Err(Refused::Own) => {
@@ -234,7 +241,7 @@ impl Drop for Permit {
         if self.pool.waiting() > 0 {
             let mut line = self.pool.line();
             line.enter(key(&self.share));
-            self.pool.serve(&mut line, self.contended);
+            self.pool.serve(&mut line);
         }
     }
 }
@@ -294,6 +301,24 @@ mod tests {
         assert!(third.try_recv().is_ok());
         let alone: Vec<_> = (0..4).map(|_| ready(pool.ask(&a, false))).collect();
         assert_eq!(alone.len(), 4);
+    }
+
+    #[test]
+    fn who_had_all_while_alone_hands_it_on_only_in_part() {
+        let pool = pool(4, 1, 9);
+        let (a, b) = (org(), org());
+        let mut held: Vec<_> = (0..4).map(|_| ready(pool.ask(&a, false))).collect();
+        let mut of_a: Vec<_> = (0..4).map(|_| waits(pool.ask(&a, false))).collect();
+        let mut of_b: Vec<_> = (0..2).map(|_| waits(pool.ask(&b, true))).collect();
+        drop(held.pop());
+        let first = of_b[0].try_recv().expect("it has none");
+        drop(held.drain(..2));
+        assert!(of_a[0].try_recv().is_err(), "it still has one");
+        assert!(of_b[1].try_recv().is_err(), "it has one too");
+        drop(first);
+        assert!(of_b[1].try_recv().is_ok());
+        drop(held);
+        assert!(of_a[0].try_recv().is_ok());
     }
 
     #[test]
