@@ -202,7 +202,7 @@ pub fn facts(dice: &mut Dice, model: &Model) -> Vec<Fact> {
             },
             condition: restriction
                 .condition
-                .filter(|_| !dice.chance(3))
+                .filter(|_| !dice.chance(8))
                 .map(|name| (name, *dice.pick(&truths))),
             from,
             until,
