@@ -71,11 +71,12 @@ impl Shares {
     pub(super) fn note(&self, share: &Share, now: Monotonic) {
         share.asked.fetch_add(1, Ordering::Relaxed);
         let period = now.micros() / RECENT;
-        if self.period.load(Ordering::Relaxed) != period {
+        if self.period.load(Ordering::Relaxed) < period {
             self.turn(period);
         }
-        if share.seen.load(Ordering::Relaxed) != period
-            && share.seen.swap(period, Ordering::Relaxed) != period
+        // A request whose moment was read before another's may come here after it: it does not count again.
+        if share.seen.load(Ordering::Relaxed) < period
+            && share.seen.fetch_max(period, Ordering::Relaxed) < period
         {
             self.now.fetch_add(1, Ordering::Relaxed);
         }
@@ -83,8 +84,8 @@ impl Shares {
 
     fn turn(&self, period: i64) {
         let _one = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = self.period.swap(period, Ordering::Relaxed);
-        if last != period {
+        let last = self.period.fetch_max(period, Ordering::Relaxed);
+        if last < period {
             let count = self.now.swap(0, Ordering::Relaxed);
             let count = if last + 1 == period { count } else { 0 };
             self.before.store(count, Ordering::Relaxed);
@@ -127,5 +128,19 @@ mod tests {
         shares.note(&org(1), at(12_100));
         shares.note(&org(1), at(13_100));
         assert!(!shares.contended());
+    }
+
+    #[test]
+    fn one_whose_requests_overtake_each_other_is_one() {
+        let shares = Shares::default();
+        let at = |millis: i64| Monotonic::from_micros(millis * 1_000);
+        let org = shares.of(Some(Id::from_bytes([1; 16])));
+        for millis in [9_999, 10_000, 9_999, 10_000, 9_999, 10_001] {
+            shares.note(&org, at(millis));
+        }
+        assert!(!shares.contended());
+        shares.note(&shares.of(None), at(10_002));
+        shares.note(&org, at(9_999));
+        assert!(shares.contended(), "what is late takes nothing back");
     }
 }
