@@ -167,7 +167,7 @@ limits! {
     /// Failed attempts of one source in one organization in a minute; further ones are answered with 429, late.
     FAILED_PER_SOURCE: usize = 6_000, "failures";
     /// Failed attempts in one organization in a second, on one node; further ones are answered with 429, late.
-    FAILED_PER_SECOND: usize = 200, "failures";
+    FAILED_PER_SECOND: usize = 1_000, "failures";
     /// Largest quota of an organization; what is to be larger is left out, and then not bounded.
     QUOTA_MAX: u64 = 1_000_000_000, "of anything";
     /// Connections that one address may hold at once; trusted proxies are not counted.
