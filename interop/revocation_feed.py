@@ -69,11 +69,6 @@ def gap(mode):
     return {"snapshots": feed.snapshots - before}
 
 
-def judge(text):
-    known = claims(text)
-    return {name: feed.refuses(known) for name, feed in feeds.items()}
-
-
 def refused(text):
     known = claims(text)
     return {name: until(lambda feed=feed: feed.refuses(known)) for name, feed in feeds.items()}
@@ -84,7 +79,7 @@ def reached(at):
     return {name: feed.snapshots for name, feed in feeds.items()}
 
 
-commands = {"ready": ready, "latency": latency, "gap": gap, "judge": judge, "refused": refused, "reached": reached}
+commands = {"ready": ready, "latency": latency, "gap": gap, "refused": refused, "reached": reached}
 for line in sys.stdin:
     name, *arguments = line.split()
     print(json.dumps(commands[name](*arguments)), flush=True)
