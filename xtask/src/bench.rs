@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the figures, taken from outside the release build on one machine: rates with the processors'
+//! `cargo xtask bench`: the figures, taken from outside the shipped build on one machine: rates with the processors'
 //! time of server and database beside them, latencies, start, memory, overload. It asserts nothing; it writes what
 //! it saw, and `bench/README.md` says how to read it.
 
@@ -50,10 +50,10 @@ pub struct Options {
     /// Give the server the first processor and the load the second
     #[arg(long)]
     pinned: bool,
-    /// A built `cardea` to measure instead of building the release profile
+    /// A built `cardea` to measure instead of building the profile `dist`
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// A built `loadkit` to load with instead of building the release profile
+    /// A built `loadkit` to load with instead of building the profile `dist`
     #[arg(long)]
     loadkit: Option<PathBuf>,
     /// Write bench/results/NAME.json and NAME.md; a whole run takes the date and the database as name
@@ -138,9 +138,9 @@ fn built(root: &Path, given: Option<&Path>, package: &str) -> Result<PathBuf> {
     }
     shell::run(&mut shell::cargo(
         root,
-        &["build", "--release", "--locked", "-p", package],
+        &["build", "--profile", "dist", "--locked", "-p", package],
     ))?;
-    Ok(root.join("target/release").join(package))
+    Ok(root.join("target/dist").join(package))
 }
 
 /// A whole run belongs into the repository, a part of one only under the name that somebody gives it.

@@ -76,7 +76,7 @@ limits! {
     CONNECTIONS: usize = 4_096, "connections";
     /// How long a client may take to send a request's head, and again its body, or to take in some of an answer.
     PATIENCE: Micros = Micros::seconds(10), "seconds";
-    /// How long a connection may be kept without a request.
+    /// How long a connection is kept without a request, and twice as long at most.
     KEEP_ALIVE: Micros = Micros::seconds(75), "seconds";
     /// How long requests in flight may go on after the server was told to stop.
     DRAIN: Micros = Micros::seconds(20), "seconds";

@@ -50,6 +50,25 @@ struct State<J> {
     bands: [Band<J>; Priority::ALL.len()],
     taken: u64,
     closed: bool,
+    /// How many threads wait for any job, and how many for an urgent one: telling nobody would cost a system call.
+    waiting: usize,
+    waiting_for_urgent: usize,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy)]
+enum Waiter {
+    Any,
+    Urgent,
+}
+
+impl Waiter {
+    const fn takes(self) -> &'static [Priority] {
+        match self {
+            Self::Any => Priority::ALL,
+            Self::Urgent => &[Priority::Urgent],
+        }
+    }
 }
 
 /// The queue.
@@ -70,6 +89,8 @@ impl<J> Lanes<J> {
                 bands: array::from_fn(|_| Band::new()),
                 taken: 0,
                 closed: false,
+                waiting: 0,
+                waiting_for_urgent: 0,
             }),
             ready: Condvar::new(),
             urgent: Condvar::new(),
@@ -94,36 +115,39 @@ impl<J> Lanes<J> {
             return Err(StoreError::Overloaded);
         }
         state.band(lane.priority).push(lane, job, self.bound)?;
+        let (any, urgent) = (state.waiting > 0, state.waiting_for_urgent > 0);
         drop(state);
-        if lane.priority == Priority::Urgent {
+        if urgent && lane.priority == Priority::Urgent {
             self.urgent.notify_one();
         }
-        self.ready.notify_one();
+        if any {
+            self.ready.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for jobs and takes up to `most`, the urgent first and a lane's at a time; nothing once closed and empty.
     pub(crate) fn take(&self, most: usize) -> Option<Vec<(Lane, J)>> {
-        self.wait(&self.ready, most, Priority::ALL, None)
+        self.wait(Waiter::Any, most, None)
     }
 
     /// The same, but nothing at all once it has waited this long.
     pub(crate) fn take_within(&self, most: usize, patience: Duration) -> Option<Vec<(Lane, J)>> {
-        self.wait(&self.ready, most, Priority::ALL, Some(patience))
+        self.wait(Waiter::Any, most, Some(patience))
     }
 
     /// The same for urgent jobs alone.
     pub(crate) fn take_urgent(&self, most: usize) -> Option<Vec<(Lane, J)>> {
-        self.wait(&self.urgent, most, &[Priority::Urgent], None)
+        self.wait(Waiter::Urgent, most, None)
     }
 
     fn wait(
         &self,
-        ready: &Condvar,
+        waiter: Waiter,
         most: usize,
-        of: &[Priority],
         patience: Option<Duration>,
     ) -> Option<Vec<(Lane, J)>> {
+        let of = waiter.takes();
         let mut state = self.state();
         loop {
             let taken = state.take(most, of);
@@ -133,18 +157,39 @@ impl<J> Lanes<J> {
             if state.closed && of.iter().all(|of| state.band(*of).waiting.is_empty()) {
                 return None;
             }
-            let Some(patience) = patience else {
-                state = ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let waited = ready
-                .wait_timeout(state, patience)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
-            if waited.1.timed_out() {
+            let (told, timed_out) = self.sleep(state, waiter, patience);
+            state = told;
+            if timed_out {
                 return Some(state.take(most, of));
             }
         }
+    }
+
+    /// Sleeps until something is told, or as long as it may; says whether it was that long.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State<J>>,
+        waiter: Waiter,
+        patience: Option<Duration>,
+    ) -> (MutexGuard<'a, State<J>>, bool) {
+        let ready = match waiter {
+            Waiter::Any => &self.ready,
+            Waiter::Urgent => &self.urgent,
+        };
+        *state.asleep(waiter) += 1;
+        let (mut state, timed_out) = match patience {
+            None => {
+                let state = ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                (state, false)
+            }
+            Some(patience) => {
+                let waited = ready.wait_timeout(state, patience);
+                let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                (state, timeout.timed_out())
+            }
+        };
+        *state.asleep(waiter) -= 1;
+        (state, timed_out)
     }
 
     /// Up to `most` further jobs of a lane whose job is under way, as long as they fit.
@@ -199,6 +244,13 @@ impl<J> Lanes<J> {
 }
 
 impl<J> State<J> {
+    const fn asleep(&mut self, waiter: Waiter) -> &mut usize {
+        match waiter {
+            Waiter::Any => &mut self.waiting,
+            Waiter::Urgent => &mut self.waiting_for_urgent,
+        }
+    }
+
     const fn band(&mut self, priority: Priority) -> &mut Band<J> {
         let [urgent, usual, bulk] = &mut self.bands;
         match priority {

@@ -1,7 +1,8 @@
-//! A stream that gives up on a peer who sends a request's head too slowly, or takes in nothing of an answer for too
-//! long. Between requests it waits as long as it is told to elsewhere.
+//! A stream that gives up on a peer who sends a request's head too slowly, takes in nothing of an answer for too
+//! long, or asks nothing more. What happens with every request costs no timer and reads no clock.
 
 use crate::body::patience;
+use kernel::limits;
 use std::{
     io,
     pin::Pin,
@@ -10,12 +11,16 @@ use std::{
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep},
 };
+
+/// How long a connection is kept without a request, and twice as long at most.
+const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE.as_seconds().unsigned_abs());
 
 /// What a connection is at, told by whoever answers its requests.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +50,10 @@ pub(crate) struct Patient {
     phase: Phase,
     head: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs out again and again; not begun anew with each request.
+    rest: Option<Pin<Box<Sleep>>>,
+    /// Whether anything came since `rest` began.
+    asked: bool,
 }
 
 impl Patient {
@@ -54,6 +63,8 @@ impl Patient {
             phase,
             head: None,
             stalled: None,
+            rest: None,
+            asked: false,
         }
     }
 
@@ -74,15 +85,36 @@ impl Patient {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Waits for the rest of a head, against one deadline for all of it.
+    /// Waits for what comes next, as long as it may take.
     fn waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.phase.0.load(Ordering::Acquire) != HEAD {
-            self.head = None;
-            return Poll::Pending;
+        match self.phase.0.load(Ordering::Acquire) {
+            HEAD => self.in_a_head(cx),
+            REST => self.at_rest(cx),
+            _ => {
+                self.head = None;
+                Poll::Pending
+            }
         }
+    }
+
+    /// Waits for the rest of a head, against one deadline for all of it.
+    fn in_a_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let head = self.head.get_or_insert_with(|| Box::pin(sleep(patience())));
         ready!(head.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Waits for the next request.
+    fn at_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.head = None;
+        loop {
+            let rest = self.rest.get_or_insert_with(|| Box::pin(sleep(KEEP_ALIVE)));
+            ready!(rest.as_mut().poll(cx));
+            self.rest = None;
+            if !std::mem::take(&mut self.asked) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
     }
 }
 
@@ -98,6 +130,7 @@ impl AsyncRead for Patient {
             return self.waiting(cx);
         }
         if buf.filled().len() > before {
+            self.asked = true;
             // The first bytes after a rest begin a head; what an answer is given to has its own bounds.
             let begins =
                 self.phase
@@ -136,5 +169,55 @@ impl AsyncWrite for Patient {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::Instant,
+    };
+
+    async fn pair() -> (TcpStream, Patient, Phase) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, served) = tokio::join!(client, listener.accept());
+        let phase = Phase::default();
+        let patient = Patient::new(served.unwrap().0, phase.clone());
+        (client.unwrap(), patient, phase)
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_more_is_let_go_and_who_asks_is_kept() {
+        let (mut client, mut patient, phase) = pair().await;
+        let mut buf = [0; 8];
+        for _ in 0..3 {
+            client.write_all(b"x").await.unwrap();
+            assert_eq!(patient.read(&mut buf).await.unwrap(), 1);
+            phase.resting();
+        }
+        // From here on time runs as soon as nobody has anything to do.
+        tokio::time::pause();
+        let began = Instant::now();
+        let let_go = patient.read(&mut buf).await.unwrap_err();
+        assert_eq!(let_go.kind(), io::ErrorKind::TimedOut);
+        let kept = began.elapsed();
+        assert!(
+            kept >= KEEP_ALIVE && kept <= 2 * KEEP_ALIVE + Duration::from_secs(1),
+            "{kept:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_take_its_time() {
+        let (_client, mut patient, phase) = pair().await;
+        phase.answering();
+        tokio::time::pause();
+        let mut buf = [0; 8];
+        let read = tokio::time::timeout(4 * KEEP_ALIVE, patient.read(&mut buf));
+        assert!(read.await.is_err(), "it is still waited for");
     }
 }

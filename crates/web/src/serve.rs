@@ -10,7 +10,7 @@ use crate::{
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
 };
 use ipnet::IpNet;
@@ -26,8 +26,6 @@ use tower::Service;
 
 /// How long to wait before accepting again when the machine has no more descriptors.
 const BREATH: Duration = Duration::from_millis(50);
-/// How long a connection is kept without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE.as_seconds().unsigned_abs());
 /// Most headers of a request.
 const HEADERS: usize = 100;
 
@@ -144,9 +142,8 @@ async fn speak(
         }
     });
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Between requests; within one, `Patient` is stricter.
-        .header_read_timeout(KEEP_ALIVE)
+        // `Patient` is stricter, and has no timer for each request.
+        .header_read_timeout(None)
         .max_headers(HEADERS)
         .max_header_size(limits::HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);

@@ -1,4 +1,4 @@
-//! A server of the release build on a copy of a filled instance, on a free loopback port. It is killed at the end:
+//! A server of the shipped build on a copy of a filled instance, on a free loopback port. It is killed at the end:
 //! its instance is thrown away, and a shutdown would sign every organization's log.
 
 use super::{Bench, scenario::Size, seed::Seed};
