@@ -48,7 +48,7 @@ impl<C: Conditions> Query<'_, C> {
             };
             listing.add(truth, name);
         }
-        Ok(listing)
+        Ok(listing.because(check.unsettled))
     }
 }
 
