@@ -72,7 +72,7 @@ const ZONE: usize = 50;
 
 fn wrong(function: Function, given: &[Value]) -> Fault {
     let given: Vec<_> = given.iter().collect();
-    no_overload(&format!("{function:?}"), &given)
+    no_overload(function.name(), &given)
 }
 
 fn add(a: &Value, b: &Value, meter: &mut Meter) -> Found {
@@ -235,6 +235,9 @@ fn convert(function: Function, of: &Value, meter: &mut Meter) -> Found {
     };
     found.ok_or_else(|| {
         let from = of.type_name();
-        Fault::of(format!("{function:?} has no value for that {from}"))
+        Fault::of(format!(
+            "`{}` has no value for that {from}",
+            function.name()
+        ))
     })
 }

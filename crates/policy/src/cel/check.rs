@@ -95,14 +95,14 @@ impl Check {
             return Ok((Node::Variable(place), of));
         }
         match type_named(name) {
-            Some(of) => Ok((Node::Constant(Value::Type(of)), Type::Type)),
+            Some(of) => Ok((Node::Constant(Value::Type(of)), Type::Kind)),
             None => Err(Refused::new(at, format!("`{name}` is not a parameter"))),
         }
     }
 
     fn select(&mut self, expr: &Expr, of: &Expr, field: &str) -> Checked {
         if let Some(named) = qualified(expr).as_deref().and_then(type_named) {
-            return Ok((Node::Constant(Value::Type(named)), Type::Type));
+            return Ok((Node::Constant(Value::Type(named)), Type::Kind));
         }
         let (of, gives) = self.fields(expr.at, of, field)?;
         Ok((Node::Field(Box::new(of), field.into()), gives))

@@ -1,7 +1,7 @@
 //! The functions and operators with the types that they take and give. What they do is `call`'s.
 
 use super::types::Type;
-use Type::{Address, Bool, Bytes, Double, Duration, Dyn, Int, Null, Text, Time, Type as Of, Uint};
+use Type::{Address, Bool, Bytes, Double, Duration, Dyn, Int, Kind, Null, Text, Time, Uint};
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ static TABLE: &[Overload] = &[
     global("timestamp", &[Time], Time, Function::ToTime),
     global("timestamp", &[Int], Time, Function::ToTime),
     global("timestamp", &[Text], Time, Function::ToTime),
-    global("type", &[Dyn], Of, Function::TypeOf),
+    global("type", &[Dyn], Kind, Function::TypeOf),
     global("uint", &[Uint], Uint, Function::ToUint),
     global("uint", &[Int], Uint, Function::ToUint),
     global("uint", &[Double], Uint, Function::ToUint),
@@ -214,6 +214,14 @@ pub(super) fn ordered(a: &Type, b: &Type) -> bool {
     // Null fits times, and has no order.
     let null = *a == Null && *b == Null;
     !null && ORDERED.iter().any(|one| one.fits(a) && one.fits(b))
+}
+
+impl Function {
+    /// The name that an expression uses.
+    pub(super) fn name(self) -> &'static str {
+        let named = TABLE.iter().find(|one| one.function == self);
+        named.map_or("function", |one| one.name.trim_end_matches('_'))
+    }
 }
 
 /// Whether there is a function of that name.

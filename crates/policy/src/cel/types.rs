@@ -18,7 +18,7 @@ pub(super) enum Type {
     Time,
     Address,
     /// A type as a value.
-    Type,
+    Kind,
     List(Box<Type>),
     Map(Box<Type>, Box<Type>),
 }
@@ -93,7 +93,7 @@ impl fmt::Display for Type {
             Self::Duration => "duration",
             Self::Time => "timestamp",
             Self::Address => "ipaddress",
-            Self::Type => "type",
+            Self::Kind => "type",
             Self::List(of) => return write!(f, "list<{of}>"),
             Self::Map(key, value) => return write!(f, "map<{key}, {value}>"),
         };
