@@ -48,7 +48,8 @@ impl<C: Conditions> Query<'_, C> {
             };
             listing.add(truth, name);
         }
-        Ok(listing.because(check.unsettled))
+        listing.unsettled = check.unsettled;
+        Ok(listing)
     }
 }
 

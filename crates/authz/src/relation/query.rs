@@ -93,7 +93,7 @@ pub struct Listing {
     pub found: BTreeSet<String>,
     /// What depends on conditions that say nothing.
     pub conditional: BTreeSet<String>,
-    /// Why they say nothing; empty when nothing depends on them.
+    /// Which conditions on the way said nothing, and why. Nothing here hangs on them while `conditional` is empty.
     pub unsettled: Unsettled,
 }
 
@@ -104,14 +104,6 @@ impl Listing {
             Truth::Unknown => self.conditional.insert(name()),
             Truth::False => false,
         };
-    }
-
-    /// With the reasons that were met on the way, if any of them matters.
-    pub(super) fn because(mut self, unsettled: Unsettled) -> Self {
-        if !self.conditional.is_empty() {
-            self.unsettled = unsettled;
-        }
-        self
     }
 }
 

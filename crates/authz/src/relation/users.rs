@@ -79,7 +79,8 @@ impl<C: Conditions> Query<'_, C> {
             unsettled.missing.append(&mut check.unsettled.missing);
             unsettled.failed.append(&mut check.unsettled.failed);
         }
-        Ok(listing.because(unsettled))
+        listing.unsettled = unsettled;
+        Ok(listing)
     }
 }
 

@@ -13,7 +13,6 @@ pub struct Fga {
 }
 
 /// What it says to a check.
-#[derive(Debug)]
 pub struct Said {
     pub decision: Option<bool>,
     /// Its own words, for a difference.

@@ -109,38 +109,56 @@ fn main() {
         "{count} expressions: {} accepted and {refused} refused by both, {wrong} otherwise",
         conditions.len()
     );
-    let all = model(&conditions);
-    let compiled = Compiled::new(&all).unwrap();
-    let mut asked: Vec<(usize, Map<String, Value>)> = Vec::new();
-    for at in 0..conditions.len() {
-        for _ in 0..CONTEXTS {
-            asked.push((at, dice.context(&conditions[at].parameters)));
-        }
+    let mut tally = Tally::default();
+    // A model has at most so many conditions there.
+    for some in conditions.chunks(25) {
+        wrong += tally.compare(&fga, &mut dice, some);
     }
-    let theirs = fga.check(&all, &conditions, &asked);
-    let (mut yes, mut no, mut nothing, mut costly) = (0, 0, 0, 0);
-    for ((at, context), theirs) in asked.iter().zip(theirs) {
-        let ours = compiled.request(context).holds(&conditions[*at].name, None);
-        let Some(theirs) = theirs else {
-            costly += 1;
-            continue;
-        };
-        assert!(!matches!(ours, Holds::Failed(Failure::Unknown(_))));
-        match said(&ours) {
-            ours if ours != theirs.decision => {
-                wrong += 1;
-                let expression = &conditions[*at].expression;
-                let context = Value::Object(context.clone());
-                println!("{expression}\n  {context}\n  here: {ours:?}\n  there: {theirs:?}");
-            }
-            Some(true) => yes += 1,
-            Some(false) => no += 1,
-            None => nothing += 1,
-        }
-    }
-    println!(
-        "{} evaluations: {yes} yes, {no} no, {nothing} undecided by both, {costly} too costly there",
-        asked.len()
-    );
+    println!("{tally:?}");
     assert!(wrong == 0, "{wrong} differ");
+}
+
+/// How often both said the same.
+#[derive(Debug, Default)]
+struct Tally {
+    yes: usize,
+    no: usize,
+    undecided: usize,
+    /// Not compared, because the other's own limit was met.
+    costly: usize,
+}
+
+impl Tally {
+    /// How many answers differ.
+    fn compare(&mut self, fga: &fga::Fga, dice: &mut Dice, conditions: &[Condition]) -> usize {
+        let model = model(conditions);
+        let compiled = Compiled::new(&model).unwrap();
+        let mut asked: Vec<(usize, Map<String, Value>)> = Vec::new();
+        for (at, one) in conditions.iter().enumerate() {
+            asked.extend((0..CONTEXTS).map(|_| (at, dice.context(&one.parameters))));
+        }
+        let theirs = fga.check(&model, conditions, &asked);
+        let mut wrong = 0;
+        for ((at, context), theirs) in asked.iter().zip(theirs) {
+            let condition = &conditions[*at];
+            let ours = compiled.request(context).holds(&condition.name, None);
+            let Some(theirs) = theirs else {
+                self.costly += 1;
+                continue;
+            };
+            assert!(!matches!(ours, Holds::Failed(Failure::Unknown(_))));
+            match said(&ours) {
+                decision if decision != theirs.decision => {
+                    wrong += 1;
+                    let context = Value::Object(context.clone());
+                    println!("{}\n  {context}", condition.expression);
+                    println!("  here: {ours:?}\n  there: {}", theirs.words);
+                }
+                Some(true) => self.yes += 1,
+                Some(false) => self.no += 1,
+                None => self.undecided += 1,
+            }
+        }
+        wrong
+    }
 }

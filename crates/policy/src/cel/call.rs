@@ -218,7 +218,6 @@ fn convert(function: Function, of: &Value, meter: &mut Meter) -> Found {
         (F::ToDouble, Int(number)) => Some(Double(*number as f64)),
         (F::ToDouble, Uint(number)) => Some(Double(*number as f64)),
         (F::ToDouble, Text(text)) => quantity::double(text).map(Double),
-        (F::ToDuration, Int(nanoseconds)) => Some(Duration(*nanoseconds)),
         (F::ToDuration, Text(text)) => moment::length(text).map(Duration),
         (F::ToInt, Uint(number)) => i64::try_from(*number).ok().map(Int),
         (F::ToInt, Double(number)) => quantity::truncated(*number).map(Int),

@@ -1,8 +1,10 @@
 //! From an expression to one that can be evaluated: every name is a parameter or a macro's variable, every function is
 //! known, the types fit as far as they are known before evaluation, and the whole is a `bool`.
 
+use super::call::call;
 use super::estimate;
 use super::expr::{Expr, Kind, Refused};
+use super::fault::Meter;
 use super::node::{Each, Fold, Node, Program};
 use super::overload::{self, Function};
 use super::parse;
@@ -233,6 +235,13 @@ impl Check {
             let text = nodes.into_iter().next();
             let text = text.unwrap_or(Node::Constant(Value::Null));
             return Ok((Node::Matches(Box::new(text), pattern), gives));
+        }
+        // What is converted from a literal is converted once.
+        if let ([Node::Constant(value)], true) = (nodes.as_slice(), first.function.converts()) {
+            let given = std::slice::from_ref(value);
+            let made = call(first.function, given, &mut Meter::full());
+            let value = made.map_err(|fault| Refused::new(at, fault.to_string()))?;
+            return Ok((Node::Constant(value), gives));
         }
         Ok((Node::Call(first.function, nodes.into()), gives))
     }

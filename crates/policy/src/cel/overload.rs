@@ -143,7 +143,6 @@ static TABLE: &[Overload] = &[
     global("double", &[Uint], Double, Function::ToDouble),
     global("double", &[Text], Double, Function::ToDouble),
     global("duration", &[Duration], Duration, Function::ToDuration),
-    global("duration", &[Int], Duration, Function::ToDuration),
     global("duration", &[Text], Duration, Function::ToDuration),
     global("dyn", &[Dyn], Dyn, Function::ToDyn),
     global("int", &[Int], Int, Function::ToInt),
@@ -217,6 +216,21 @@ pub(super) fn ordered(a: &Type, b: &Type) -> bool {
 }
 
 impl Function {
+    /// Whether it makes a value of another type, and what cannot be made is a mistake of the expression's.
+    pub(super) const fn converts(self) -> bool {
+        matches!(
+            self,
+            Self::ToBool
+                | Self::ToBytes
+                | Self::ToDouble
+                | Self::ToDuration
+                | Self::ToInt
+                | Self::ToString
+                | Self::ToTime
+                | Self::ToUint
+        )
+    }
+
     /// The name that an expression uses.
     pub(super) fn name(self) -> &'static str {
         let named = TABLE.iter().find(|one| one.function == self);

@@ -155,12 +155,12 @@ fn conversions() {
             "type(1) == int && type('a') == string && type(1) != type(1u) && type(type(1)) == type",
             'y',
         ),
-        ("int('x') == 1", 'e'),
         ("int(9223372036854775807u + 1u) == 1", 'e'),
-        ("int(1e19) == 1", 'e'),
-        ("uint(-1) == 1u", 'e'),
-        ("bool('yes')", 'e'),
-        ("string(b'\\xff') == ''", 'e'),
+        ("int('x' + '') == 1", 'e'),
+        ("int(1e19 + 0.0) == 1", 'e'),
+        ("uint(-1 + 0) == 1u", 'e'),
+        ("bool('yes' + '')", 'e'),
+        ("string(b'\\xff' + b'') == ''", 'e'),
     ];
     all("", &json!({}), &table);
 }
@@ -217,13 +217,13 @@ fn times_and_their_parts() {
             "timestamp('9999-12-31T00:00:00Z') - timestamp('0001-01-01T00:00:00Z') > duration('1s')",
             'e',
         ),
-        ("timestamp('2023-02-29T10:00:00Z') > timestamp(0)", 'e'),
+        ("timestamp('2023-02-29' + 'T10:00:00Z') > timestamp(0)", 'e'),
         ("timestamp(0).getHours('Local') == 0", 'e'),
         ("timestamp(0).getHours('No/Where') == 0", 'e'),
-        ("timestamp('2023-10-11 10:00:00Z') > timestamp(0)", 'e'),
-        ("duration('1 h') > duration('1s')", 'e'),
+        ("timestamp('2023-10-11 ' + '10:00:00Z') > timestamp(0)", 'e'),
+        ("duration('1 ' + 'h') > duration('1s')", 'e'),
         (
-            "duration('300000h') + duration('3000000h') > duration('1s')",
+            "duration('2000000h') + duration('2000000h') > duration('1s')",
             'e',
         ),
     ];

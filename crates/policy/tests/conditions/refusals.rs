@@ -92,6 +92,14 @@ fn problems_name_condition_line_and_column() {
             at(1, 3, "the pattern is too large when it is compiled"),
         ),
         (
+            "timestamp('2023-02-29T10:00:00Z') > timestamp(0)",
+            at(1, 1, "`timestamp` has no value for that string"),
+        ),
+        (
+            "uint(-1) == 1u",
+            at(1, 1, "`uint` has no value for that int"),
+        ),
+        (
             "{[1]: 2}.size() == 1",
             at(1, 2, "a `list<int>` cannot be a key"),
         ),

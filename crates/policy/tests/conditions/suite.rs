@@ -6,7 +6,7 @@
 use authz::model::Model;
 use authz::relation::{
     Budget, Context, Decision, Listing, Object, Plan, Query, Subject, Tuple, TupleKey, Tuples,
-    UserFilter,
+    Unsettled, UserFilter,
 };
 use kernel::Timestamp;
 use policy::cel::{Compiled, Request};
@@ -93,7 +93,7 @@ impl Stage<'_> {
         let object = Object::parse(text(asked, "object")).ok()?;
         let relation = text(asked, "relation");
         self.ask(of, |query| {
-            listed(query.list_users(object, relation, filter).ok()?)
+            strictly(query.list_users(object, relation, filter).ok()?)
         })
     }
 }
@@ -101,6 +101,12 @@ impl Stage<'_> {
 fn listed(listing: Listing) -> Answer {
     let names = |all: BTreeSet<String>| format!("{all:?}");
     listing.conditional.is_empty().then(|| names(listing.found))
+}
+
+/// A listing of users is an error as soon as any condition on the way says nothing; of objects, only if one hangs on it.
+fn strictly(listing: Listing) -> Answer {
+    let settled = listing.unsettled == Unsettled::default();
+    settled.then(|| listed(listing))?
 }
 
 fn wanted(of: &Value) -> Answer {
