@@ -19,7 +19,7 @@ mod users;
 pub use expand::Expansion;
 pub use plan::Plan;
 pub use query::{Budget, Decision, Exceeded, Listing, Query, QueryError};
-pub use truth::{Conditions, Context, Holds, Truth};
+pub use truth::{Conditions, Context, Failure, Holds, Truth, Unsettled};
 pub use tuple::{Object, Subject, Tuple, TupleError, TupleKey};
 pub use tuples::Tuples;
 pub use users::UserFilter;

@@ -196,6 +196,22 @@ limits! {
     RELATION_NODES: usize = 100_000, "usersets";
     /// Usersets that one listing of objects or users may visit.
     RELATION_LIST_NODES: usize = 10_000_000, "usersets";
+    /// Most conditions of an authorization model.
+    MODEL_CONDITIONS: usize = 500, "conditions";
+    /// Most parameters of a condition.
+    CONDITION_PARAMETERS: usize = 64, "parameters";
+    /// Longest expression of a condition.
+    CONDITION_BYTES: usize = 8 * 1024, "bytes";
+    /// Deepest nesting of the expression of a condition.
+    CONDITION_NESTING: usize = 64, "levels";
+    /// What evaluating a condition once may cost, when it is saved by an estimate: steps, each about twenty nanoseconds.
+    CONDITION_STEPS: usize = 100_000, "steps";
+    /// What evaluating all conditions of one question may cost together.
+    CONDITION_QUESTION_STEPS: usize = 10_000_000, "steps";
+    /// Longest pattern of a regular expression in a condition.
+    CONDITION_PATTERN_BYTES: usize = 1_024, "bytes";
+    /// Largest context of a relation tuple, as JSON.
+    TUPLE_CONTEXT_BYTES: usize = 32 * 1024, "bytes";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

@@ -12,10 +12,9 @@ use super::memo::{Memo, Memory};
 use super::names::{NONE, ObjectId, Symbol};
 use super::plan::{Node, Op, Place, Plan};
 use super::segment::{End, Limit, Way};
-use super::{Conditions, Exceeded, Holds, Query, Truth};
+use super::{Conditions, Exceeded, Holds, Query, Truth, Unsettled};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// A truth, and the shallowest open relation that it assumed something about.
 type Found = (Truth, u32);
@@ -48,8 +47,8 @@ pub(super) struct Check<'a, C> {
     level: u32,
     visited: usize,
     allowance: usize,
-    /// Parameters without a value.
-    pub missing: BTreeSet<String>,
+    /// Why something was unknown.
+    pub unsettled: Unsettled,
 }
 
 impl<'a, C: Conditions> Check<'a, C> {
@@ -73,7 +72,7 @@ impl<'a, C: Conditions> Check<'a, C> {
             level: 0,
             visited: 0,
             allowance,
-            missing: BTreeSet::new(),
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -81,7 +80,7 @@ impl<'a, C: Conditions> Check<'a, C> {
     pub(super) fn turn(&mut self, who: Who) {
         self.who = who;
         self.memo.clear();
-        self.missing.clear();
+        self.unsettled = Unsettled::default();
     }
 
     /// Whether the subject is in a relation of an object.
@@ -314,7 +313,11 @@ impl<'a, C: Conditions> Check<'a, C> {
             Holds::Yes => Truth::True,
             Holds::No => Truth::False,
             Holds::Missing(parameters) => {
-                self.missing.extend(parameters);
+                self.unsettled.missing.extend(parameters);
+                Truth::Unknown
+            }
+            Holds::Failed(failure) => {
+                self.unsettled.failed.insert(failure);
                 Truth::Unknown
             }
         }

@@ -48,6 +48,7 @@ impl<C: Conditions> Query<'_, C> {
             };
             listing.add(truth, name);
         }
+        listing.unsettled = check.unsettled;
         Ok(listing)
     }
 }

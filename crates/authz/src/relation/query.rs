@@ -5,7 +5,7 @@ use super::check::{Check, Who};
 use super::names::{NONE, ObjectId, Symbol, WILDCARD};
 use super::plan::{Place, Plan};
 use super::segment::End;
-use super::{Conditions, Object, Subject, Truth, Tuple, TupleError, Tuples};
+use super::{Conditions, Object, Subject, Truth, Tuple, TupleError, Tuples, Unsettled};
 use kernel::Timestamp;
 use kernel::limits::{RELATION_DEPTH, RELATION_LIST_NODES, RELATION_NODES};
 use std::collections::BTreeSet;
@@ -82,8 +82,8 @@ pub enum Decision {
     Allowed,
     /// It is not.
     Denied,
-    /// It depends on conditions, and these parameters have no value. Not a permit.
-    Conditional(BTreeSet<String>),
+    /// It depends on conditions that say nothing, for these reasons. Not a permit.
+    Conditional(Unsettled),
 }
 
 /// Everything that a listing found, each in order of its text.
@@ -91,8 +91,10 @@ pub enum Decision {
 pub struct Listing {
     /// What is certainly in.
     pub found: BTreeSet<String>,
-    /// What depends on conditions that lack a value.
+    /// What depends on conditions that say nothing.
     pub conditional: BTreeSet<String>,
+    /// Which conditions on the way said nothing, and why. Nothing here hangs on them while `conditional` is empty.
+    pub unsettled: Unsettled,
 }
 
 impl Listing {
@@ -151,7 +153,7 @@ impl<C: Conditions> Query<'_, C> {
         Ok(match check.truth(object, place)? {
             Truth::True => Decision::Allowed,
             Truth::False => Decision::Denied,
-            Truth::Unknown => Decision::Conditional(check.missing),
+            Truth::Unknown => Decision::Conditional(check.unsettled),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Three-valued truth, after Kleene: a condition that lacks a value is neither true nor false, and what follows from it
 //! is unknown only where it matters. Conditions themselves are evaluated elsewhere, behind one trait.
 
+use std::collections::BTreeSet;
+
 /// Whether something holds. The order is that of certainty to permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Truth {
@@ -46,11 +48,57 @@ pub enum Holds {
     No,
     /// These parameters have no value.
     Missing(Vec<String>),
+    /// It says neither, for a reason that more values do not change.
+    Failed(Failure),
+}
+
+/// Why a condition says nothing. It never holds a value that somebody sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Failure {
+    /// A value is not of its parameter's type.
+    #[error("condition `{condition}`: parameter `{parameter}` {message}")]
+    Value {
+        /// The condition.
+        condition: String,
+        /// The parameter.
+        parameter: String,
+        /// What it takes.
+        message: String,
+    },
+    /// The expression has no value for these parameters, such as a division by zero.
+    #[error("condition `{condition}`: {message}")]
+    Evaluation {
+        /// The condition.
+        condition: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// It costs more than it may.
+    #[error("condition `{condition}`: {message}")]
+    Cost {
+        /// The condition.
+        condition: String,
+        /// Which bound was met.
+        message: String,
+    },
+    /// There is no such condition.
+    #[error("condition `{0}` is not in the model")]
+    Unknown(String),
+}
+
+/// What stands between a question and a definite answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Parameters without a value.
+    pub missing: BTreeSet<String>,
+    /// Conditions that say nothing.
+    pub failed: BTreeSet<Failure>,
 }
 
 /// Evaluates the conditions of a model for one request, whose own context an implementation holds. The same condition
-/// and context give the same answer as long as it lives; a value of the tuple wins over the request's. Whatever goes
-/// wrong while evaluating is `Missing` or `No`, never `Yes`.
+/// and context give the same answer as long as it lives, or `Failed` once it has been asked too much; a value of the
+/// tuple wins over the request's. Whatever goes wrong while evaluating is `Missing` or `Failed`, never `Yes` and never
+/// `No`: what is taken away under such a condition is not given back.
 pub trait Conditions {
     /// Whether a condition of the model holds with what a tuple carries.
     fn holds(&self, condition: &str, context: Option<&Context>) -> Holds;

@@ -67,7 +67,8 @@ impl<C: Conditions> Query<'_, C> {
         let Naming {
             mut check, found, ..
         } = naming;
-        let mut listing = Listing::default();
+        let (mut listing, mut unsettled) =
+            (Listing::default(), std::mem::take(&mut check.unsettled));
         for end in found {
             check.turn(who(end));
             let relation = self.tuples.symbols.name(end.relation());
@@ -75,7 +76,10 @@ impl<C: Conditions> Query<'_, C> {
                 NOBODY => format!("{object}#{relation}"),
                 _ => self.tuples.end_name(end),
             });
+            unsettled.missing.append(&mut check.unsettled.missing);
+            unsettled.failed.append(&mut check.unsettled.failed);
         }
+        listing.unsettled = unsettled;
         Ok(listing)
     }
 }

@@ -6,7 +6,7 @@ use super::spec_cases::{CASES, question};
 use authz::model::Model;
 use authz::relation::{
     Budget, Decision, Exceeded, Expansion, Object, Plan, Query, QueryError, Subject, Truth,
-    TupleError, Tuples, UserFilter,
+    TupleError, Tuples, Unsettled, UserFilter,
 };
 use kernel::Timestamp;
 
@@ -61,7 +61,10 @@ fn the_engine_answers_the_cases_of_the_specification() {
             let wanted = match wanted {
                 Truth::True => Decision::Allowed,
                 Truth::False => Decision::Denied,
-                Truth::Unknown => Decision::Conditional(["x".to_owned()].into()),
+                Truth::Unknown => Decision::Conditional(Unsettled {
+                    missing: ["x".to_owned()].into(),
+                    ..Unsettled::default()
+                }),
             };
             assert_eq!(
                 ask(&tuples, &plan, text).unwrap(),

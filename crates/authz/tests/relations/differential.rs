@@ -1,12 +1,12 @@
 //! The engine against the specification: random models, tuples in every place where the engine may keep them, and every
 //! question there is about them. `RELATION_MODELS` sets how many models, `RELATION_SEED` where to begin.
 
-use super::fact::{ByContext, Fact};
+use super::fact::{ByContext, Fact, failure};
 use super::generate::{self, Dice, OBJECTS};
 use super::spec::Spec;
 use authz::model::Model;
 use authz::relation::{
-    Budget, Decision, Listing, Object, Plan, Query, Subject, Truth, Tuples, UserFilter,
+    Budget, Decision, Listing, Object, Plan, Query, Subject, Truth, Tuples, Unsettled, UserFilter,
 };
 use kernel::Timestamp;
 use std::collections::BTreeMap;
@@ -83,14 +83,16 @@ fn truth(decision: &Decision) -> Truth {
     match decision {
         Decision::Allowed => Truth::True,
         Decision::Denied => Truth::False,
-        Decision::Conditional(missing) => {
-            assert!(missing.contains("x"));
+        Decision::Conditional(Unsettled { missing, failed }) => {
+            assert!(missing.contains("x") || failed.contains(&failure()));
             Truth::Unknown
         }
     }
 }
 
 fn listed(listing: Listing) -> BTreeMap<String, Truth> {
+    let unsettled = listing.unsettled != Unsettled::default();
+    assert!(unsettled || listing.conditional.is_empty());
     let found = listing.found.into_iter().map(|name| (name, Truth::True));
     found
         .chain(

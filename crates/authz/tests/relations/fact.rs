@@ -1,7 +1,7 @@
-//! Tuples as tests write them, and the tiny language of their conditions: the condition of a tuple is true, false or
-//! lacks a value as its context says. No CEL here.
+//! Tuples as tests write them, and the tiny language of their conditions: the condition of a tuple is true, false,
+//! lacks a value or fails as its context says. No CEL here.
 
-use authz::relation::{Conditions, Context, Holds, Truth, Tuple, TupleKey};
+use authz::relation::{Conditions, Context, Failure, Holds, Truth, Tuple, TupleKey};
 use kernel::Timestamp;
 use serde_json::json;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ impl Fact {
         let context = |truth: &Truth| match truth {
             Truth::True => json!({ "x": true }),
             Truth::False => json!({ "x": false }),
+            // It fails for some, and lacks its value for others.
+            Truth::Unknown if self.user.ends_with('1') => json!({ "x": "wrong" }),
             Truth::Unknown => json!({}),
         };
         let context = self
@@ -75,6 +77,15 @@ impl Fact {
     }
 }
 
+/// What a condition fails with whose `x` is no truth.
+pub fn failure() -> Failure {
+    Failure::Value {
+        condition: "c".into(),
+        parameter: "x".into(),
+        message: "takes true or false".into(),
+    }
+}
+
 /// The evaluator of the tests' conditions: `x` of the tuple's context.
 pub struct ByContext;
 
@@ -83,6 +94,9 @@ impl Conditions for ByContext {
         match context.and_then(|context| context.get("x")?.as_bool()) {
             Some(true) => Holds::Yes,
             Some(false) => Holds::No,
+            None if context.is_some_and(|context| context.contains_key("x")) => {
+                Holds::Failed(failure())
+            }
             None => Holds::Missing(vec!["x".into()]),
         }
     }
