@@ -377,6 +377,16 @@ impl Store {
         let (work, answer) = Task::queued(run);
         self.backend.read(role, work)?;
         answer.await.unwrap_or(Err(StoreError::closed()))
+    pub(crate) async fn project<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (work, answer) = Task::queued(run);
+        self.backend.project(role, work)?;
+        answer.await.unwrap_or(Err(StoreError::closed()))
+    }
+
     }
 }
 
