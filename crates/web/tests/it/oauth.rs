@@ -89,6 +89,32 @@ async fn an_api_token_introspects() {
     assert_eq!(both.body["error"], "invalid_request");
 }
 
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_page() {
+    let world = World::new().await;
+    let refused = world.plain("GET", "/api/v1/orgs/acme/users").await;
+    let page = world
+        .plain("GET", refused.body["type"].as_str().unwrap())
+        .await;
+    assert_eq!(
+        (page.status.as_u16(), page.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
+    assert!(
+        page.text.contains("<h1>unauthenticated</h1>"),
+        "{}",
+        page.text
+    );
+    assert!(!page.header("content-security-policy").is_empty());
+    for none in ["/problems/nothing", "/problems/%3Cb%3E", "/problems/"] {
+        assert_eq!(
+            world.plain("GET", none).await.refusal(),
+            (404, "not_found"),
+            "{none}"
+        );
+    }
+}
+
 /// REL-17: a few bytes that unpack to gigabytes are refused by name on every door, before anything is unpacked.
 #[tokio::test]
 async fn a_packed_body_is_refused_on_every_door() {
