@@ -386,7 +386,7 @@ mod tests {
     use super::*;
     use crate::{
         control,
-        local::Request,
+        local::{self, Request},
         verify::{Asked, verify},
     };
     use egress::{Client, ClientOptions};
@@ -425,6 +425,9 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+        let local::Done::Prepared(made) = made else {
+            panic!("an organization was asked for");
+        };
         assert!(made.token.is_some() && made.setup_url.contains("/setup#cdu_"));
         let left = server
             .data()
@@ -432,7 +435,11 @@ mod tests {
             .unwrap();
         forget_setup(server.platform(), server.data());
         assert!(!left.exists(), "its link works no more");
-        let again = tokio::task::spawn_blocking(ask).await.unwrap().unwrap_err();
+        let again = tokio::task::spawn_blocking(ask)
+            .await
+            .unwrap()
+            .err()
+            .unwrap();
         assert_eq!(again.code, "already_exists");
 
         server.shutdown().await;
