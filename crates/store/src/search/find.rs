@@ -4,15 +4,15 @@
 use super::{
     STRETCH,
     keep::{self, Standing},
-    postings::{Cursor, Source},
+    postings::{Cursor, Sought, Source},
     term::{Field, Term, Words, term},
 };
 use crate::{Engine, EventQuery, EventRow, Reader, StoreError, conn::Conn, events, value::Cells};
 use domain::Stream;
 use kernel::{Agent, Id, Timestamp};
 
-/// Pages of postings that one search reads.
-const PAGES: u32 = if cfg!(test) { 40 } else { 2_000 };
+/// Pages of postings that one search reads: more than each of its terms needs in one place, so that it comes further.
+const PAGES: u32 = if cfg!(test) { 9 } else { 2_000 };
 /// Places in postings that one search compares.
 const STEPS: u32 = if cfg!(test) { 300 } else { 500_000 };
 /// Entries without postings that one search looks through.
@@ -155,16 +155,17 @@ impl Look<'_> {
             return Ok(0);
         }
         Ok(match keep::standing(self.conn, self.stream)? {
-            Standing::Covers(entries) => entries.min(self.last),
+            Standing::Covers(entries) => entries,
             Standing::Unfit => 0,
         })
     }
 
     /// Looks along the postings; whether it came to their end.
     fn along(&mut self, terms: &[Term], covered: u64) -> Result<bool, StoreError> {
+        let end = covered.min(self.last);
         let mut cursors: Vec<Cursor> = terms.iter().copied().map(Cursor::new).collect();
         let (mut pages, mut steps) = (PAGES, STEPS);
-        while self.done < covered {
+        while self.done < end {
             let mut places = Vec::new();
             while places.len() < events::AMONG && self.rows.len() + places.len() < self.search.limit
             {
@@ -177,16 +178,16 @@ impl Look<'_> {
                 let next = agree(&mut cursors, &mut source, &mut steps, self.done + 1)?;
                 pages = source.pages;
                 match next {
-                    Agreed::At(seq) => {
+                    Agreed::At(seq) if seq <= end => {
                         places.push(seq);
                         self.done = seq;
                     }
-                    Agreed::Nowhere => {
-                        self.done = covered;
+                    Agreed::At(_) | Agreed::Nowhere => {
+                        self.done = end;
                         break;
                     }
                     Agreed::Unknown(before) => {
-                        self.done = before;
+                        self.done = before.min(end);
                         self.take(places)?;
                         return Ok(false);
                     }
@@ -294,10 +295,10 @@ fn agree(
         };
         turn += 1;
         match cursor.seek(source, at)? {
-            Some(found) if found == at => agreeing += 1,
-            Some(found) => (at, agreeing) = (found, 1),
-            None if source.pages == 0 => return Ok(Agreed::Unknown(at - 1)),
-            None => return Ok(Agreed::Nowhere),
+            Sought::At(found) if found == at => agreeing += 1,
+            Sought::At(found) => (at, agreeing) = (found, 1),
+            Sought::Tired(from) => return Ok(Agreed::Unknown(from - 1)),
+            Sought::Nowhere => return Ok(Agreed::Nowhere),
         }
     }
     Ok(Agreed::At(at))

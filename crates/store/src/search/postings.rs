@@ -19,8 +19,18 @@ pub(super) struct Source<'c> {
     pub(super) stream: Stream,
     /// How many entries of the log they cover.
     pub(super) covered: u64,
-    /// How many pages may still be read; whoever finds nothing once this is 0 has not looked everywhere.
+    /// How many pages may still be read.
     pub(super) pages: u32,
+}
+
+/// What a cursor came to.
+pub(super) enum Sought {
+    /// The next entry with the term.
+    At(u64),
+    /// There is none.
+    Nowhere,
+    /// As many pages were read as may be; there is none before this place.
+    Tired(u64),
 }
 
 /// One term's way through the log.
@@ -44,22 +54,18 @@ impl Cursor {
     }
 
     /// The first entry with the term at or after this place.
-    pub(super) fn seek(
-        &mut self,
-        source: &mut Source<'_>,
-        seq: u64,
-    ) -> Result<Option<u64>, StoreError> {
+    pub(super) fn seek(&mut self, source: &mut Source<'_>, seq: u64) -> Result<Sought, StoreError> {
         let mut seq = seq;
         while let Some(segment) = Segment::of(seq, source.covered) {
             if let Some(offset) = self.within(source, segment, segment.offset(seq))? {
-                return Ok(Some(segment.first() + u64::from(offset)));
+                return Ok(Sought::At(segment.first() + u64::from(offset)));
             }
             if source.pages == 0 {
-                return Ok(None);
+                return Ok(Sought::Tired(seq));
             }
             seq = segment.last() + 1;
         }
-        Ok(None)
+        Ok(Sought::Nowhere)
     }
 
     fn within(

@@ -253,6 +253,11 @@ fn searches(rows: &[EventRow]) -> Vec<Search> {
         },
         Search {
             until: middle,
+            kind: text("thing.made"),
+            ..base.clone()
+        },
+        Search {
+            until: middle,
             resource: text("res_13"),
             ..base.clone()
         },
@@ -296,7 +301,7 @@ async fn what_is_found_is_what_a_look_at_every_entry_finds() {
     world.fill(ORG, ENTRIES).await;
     world.fill(Stream::from_bytes([6; 16]), STRETCH + 1).await;
     let rows = world.all().await;
-    for (stretches, covered) in [(0, 0), (5, 5), (99, 35)] {
+    for (stretches, covered) in [(0, 0), (5, 5), (10, 15), (99, 35)] {
         let indexed = world.index(stretches).await;
         assert_eq!(indexed.entries, covered * STRETCH);
         assert_eq!(indexed.more, covered < 35);
