@@ -95,7 +95,9 @@ async fn posted(came: &Came, request: Request) -> Result<Posted, Refused> {
         return Err(invalid("send the parameters as `application/x-www-form-urlencoded`").into());
     }
     let authorization = Authorization::of(&parts.headers);
-    let body = body::read(&parts.headers, sent, limit!(FORM_BYTES)).await.map_err(unread)?;
+    let body = body::read(&parts.headers, sent, limit!(FORM_BYTES))
+        .await
+        .map_err(unread)?;
     let place = came.ticket.enter().await.map_err(OAuthError::from)?;
     Ok(Posted {
         peer: came.peer.clone(),
