@@ -104,7 +104,8 @@ async fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         "doctor" => doctor::run(&global, last).await,
         "config check" => check::run(&global, last),
         "openapi" => openapi(&global),
-        "keys list" | "keys rotate" if keys::is_offline(last) => {
+        "keys rotate-log" if keys::is_of_instance(last) => local::rotate_log(&global, last).await,
+        "keys list" | "keys rotate" | "keys rotate-log" if keys::is_offline(last) => {
             keys::run(&words, &global, last).await
         }
         _ => {

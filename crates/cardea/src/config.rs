@@ -2,6 +2,7 @@
 //! the schema is an error, and a secret never stands in the file: it is named by another file.
 
 mod file;
+mod named;
 
 pub use file::{ConfigError, File, Problem, TlsFiles};
 

@@ -3,7 +3,7 @@
 
 use crate::{
     data::{CONTROL_SOCKET, Data},
-    local::{self, Prepared, Refusal, Request},
+    local::{self, Done, Refusal, Request},
 };
 use serde::{Deserialize, Serialize};
 use service::Platform;
@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
-    Done(Prepared),
+    Done(Done),
     Refused(Refusal),
 }
 
@@ -98,7 +98,7 @@ async fn serve(mut stream: UnixStream, platform: &Platform) -> io::Result<()> {
 ///
 /// # Errors
 /// When no server answers there.
-pub fn ask(data: &Data, request: &Request) -> io::Result<Result<Prepared, Refusal>> {
+pub fn ask(data: &Data, request: &Request) -> io::Result<Result<Done, Refusal>> {
     let mut stream = std::os::unix::net::UnixStream::connect(data.file(CONTROL_SOCKET))?;
     stream.set_read_timeout(Some(ANSWER))?;
     stream.write_all(&serde_json::to_vec(request)?)?;

@@ -1,9 +1,9 @@
 //! What the operator at the machine may ask of an instance without a credential: to prepare an organization and to
-//! let an owner back in. The same whether the instance is opened here or a running server does it.
+//! let an owner back in, and to let a new key sign the instance's checkpoints. The same whether the instance is opened here or a running server does it.
 
 use kernel::{Code, ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use service::{Error, Platform, setup};
+use service::{Error, Platform, keys, setup};
 use std::fmt;
 
 /// A request.
@@ -26,9 +26,21 @@ pub enum Request {
         /// The organization's slug; may be left out where there is one only.
         org: Option<String>,
     },
+    /// `cardea keys rotate-log --instance`.
+    RotateInstanceLog,
 }
 
-/// What was done. It holds secrets, so it prints only as JSON to whoever asked.
+/// What was done.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Done {
+    /// An organization can be used.
+    Prepared(Box<Prepared>),
+    /// Another key signs the instance's checkpoints.
+    Rotated(Box<keys::LogKeyRotated>),
+}
+
+/// An organization that can be used. It holds secrets, so it prints only as JSON to whoever asked.
 #[derive(Serialize, Deserialize)]
 pub struct Prepared {
     /// The organization.
@@ -91,7 +103,7 @@ pub fn setup_url(platform: &Platform, secret: &SecretString) -> String {
 ///
 /// # Errors
 /// What the service refuses.
-pub async fn perform(platform: &Platform, request: Request) -> Result<Prepared, Refusal> {
+pub async fn perform(platform: &Platform, request: Request) -> Result<Done, Refusal> {
     match request {
         Request::Init {
             org,
@@ -101,24 +113,28 @@ pub async fn perform(platform: &Platform, request: Request) -> Result<Prepared, 
         } => {
             same_url(platform, public_url)?;
             let done = setup::init(platform, &org, &owner, token).await?;
-            Ok(Prepared {
+            Ok(Done::Prepared(Box::new(Prepared {
                 org: done.org.to_string(),
                 issuer: Some(done.issuer),
                 owner: done.owner.to_string(),
                 setup_url: setup_url(platform, &done.setup),
                 token: done.token.map(|token| token.expose_secret().to_owned()),
-            })
+            })))
         }
         Request::RecoverAdmin { org } => {
             let (org, owner, secret) = setup::recover(platform, org.as_deref()).await?;
             let setup_url = setup_url(platform, &secret);
-            Ok(Prepared {
+            Ok(Done::Prepared(Box::new(Prepared {
                 org: org.to_string(),
                 issuer: None,
                 owner: owner.to_string(),
                 setup_url,
                 token: None,
-            })
+            })))
+        }
+        Request::RotateInstanceLog => {
+            let done = keys::rotate_instance_log(platform).await?;
+            Ok(Done::Rotated(Box::new(done)))
         }
     }
 }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
 use service::{
     Platform, checkpoint, flush_failures,
+    log::Searching,
     quotas::{Warned, warn_of_rates},
     upkeep,
     witness::{self, Witnesses},
@@ -176,7 +177,13 @@ impl Server {
         let started = Witnesses::start(&options.witness, &platform.clock, &mut witnessing);
         let failed = |error: egress::Error| StartError::Witness(error.to_string());
         let witnesses = Arc::new(started.map_err(failed)?);
-        let door = door(&platform, options.trusted_proxies, metrics, &witnesses);
+        let searching = Arc::new(Searching::default());
+        let door = door(
+            &platform,
+            options.trusted_proxies,
+            metrics,
+            (&witnesses, &searching),
+        );
         let (stop, stopped) = oneshot::channel();
         let router = web::router(Arc::new(door));
         let encryption = certificate
@@ -201,6 +208,7 @@ impl Server {
             }
         };
         background(&mut tasks, &platform, &instance.data, witnesses.clone());
+        tasks.spawn(searching.run(platform.clone()));
         if let Some(certificate) = certificate {
             tasks.spawn(certificate.follow(platform.clone()));
         }
@@ -291,14 +299,16 @@ fn door(
     platform: &Arc<Platform>,
     trusted_proxies: Vec<IpNet>,
     metrics: metrics::Recorder,
-    witnesses: &Arc<Witnesses>,
+    (witnesses, searching): (&Arc<Witnesses>, &Arc<Searching>),
 ) -> Door {
-    let (seen, measured, witnesses) = (platform.clone(), platform.clone(), witnesses.clone());
+    let (seen, measured) = (platform.clone(), platform.clone());
+    let (witnesses, searching) = (witnesses.clone(), searching.clone());
     let config = DoorConfig {
         trusted_proxies,
         metrics: Arc::new(move || metrics.render() + &measured.gate.report(&measured.store.load())),
         ready: Arc::new(move || Readiness {
             witnesses: witnesses.standing(),
+            searching: searching.waiting(),
             ..Readiness::of(&seen)
         }),
     };
@@ -376,7 +386,7 @@ mod tests {
     use super::*;
     use crate::{
         control,
-        local::Request,
+        local::{self, Request},
         verify::{Asked, verify},
     };
     use egress::{Client, ClientOptions};
@@ -415,6 +425,9 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+        let local::Done::Prepared(made) = made else {
+            panic!("an organization was asked for");
+        };
         assert!(made.token.is_some() && made.setup_url.contains("/setup#cdu_"));
         let left = server
             .data()
@@ -422,7 +435,11 @@ mod tests {
             .unwrap();
         forget_setup(server.platform(), server.data());
         assert!(!left.exists(), "its link works no more");
-        let again = tokio::task::spawn_blocking(ask).await.unwrap().unwrap_err();
+        let again = tokio::task::spawn_blocking(ask)
+            .await
+            .unwrap()
+            .err()
+            .unwrap();
         assert_eq!(again.code, "already_exists");
 
         server.shutdown().await;

@@ -3,19 +3,22 @@
 
 mod rows;
 
-use domain::{KeyPurpose, Organization, SigningKey, Stream};
+use domain::{KeyPurpose, Organization, SigningKey, Stream, entry::LOG_KEY_ROTATED};
 use jose::{Jwk, PublicKey};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{
-    Engine, Query, Store, StoreError,
+    Engine, EventQuery, Query, Store, StoreError,
     log::{
         VerifierKey,
-        note::origin,
+        note::{self, Handover, origin},
         verify::{Claims, Fault, Kept, Report},
     },
 };
 
 const PAGE: usize = 500;
+/// Entries among which one query looks for those in which a key hands over.
+const STRETCH: usize = 65_536;
 
 /// What to verify and with what.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +155,7 @@ async fn claims(
     streams: &BTreeSet<Stream>,
     wrong: &mut Vec<String>,
 ) -> Result<Claims, StoreError> {
-    let mut keys = asked.keys.clone();
+    let mut keys = led_to(store, &asked.keys).await?;
     let mut notes = Vec::new();
     for stream in streams.iter().copied() {
         let query = Query {
@@ -195,6 +198,50 @@ async fn claims(
         claims.add(note, Kept::Anchor);
     }
     Ok(claims)
+}
+
+/// The keys that somebody keeps, and those that the instance's key among them led to, each signed in by the one before:
+/// what the last of them signs covers the logs of all organizations.
+async fn led_to(store: &Store, kept: &[VerifierKey]) -> Result<Vec<VerifierKey>, StoreError> {
+    let (stream, mut keys) = (Stream::INSTANCE, kept.to_vec());
+    if !keys.iter().any(|key| key.name() == origin(stream)) {
+        return Ok(keys);
+    }
+    let last = store.heads(Some(vec![stream])).await?;
+    let last = last.first().map_or(0, |(_, head)| head.seq);
+    let mut ended: Vec<[u8; 32]> = Vec::new();
+    for after in (0..last).step_by(STRETCH) {
+        let query = EventQuery {
+            after_seq: after,
+            before_seq: Some(after.saturating_add(STRETCH as u64 + 1)),
+            limit: usize::MAX,
+            kind: Some(LOG_KEY_ROTATED.into()),
+            ..EventQuery::default()
+        };
+        let read = store.read(stream, move |reader| reader.events(stream, &query));
+        let rows = match read.await {
+            // Whatever cannot be read is found, and told, by whoever reads all of it.
+            Err(StoreError::Corrupt { .. }) => continue,
+            rows => rows?,
+        };
+        for Handover { old, new } in rows.iter().filter_map(|row| handover(&row.body)) {
+            if !keys.contains(&old) || ended.contains(old.public()) {
+                continue;
+            }
+            ended.push(*old.public());
+            if !keys.contains(&new) {
+                keys.push(new);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// What an entry in which a log's key hands over holds, if the old key signed it.
+fn handover(body: &[u8]) -> Option<Handover> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let statement = body.pointer("/action/details/after/statement")?.as_str()?;
+    Handover::open(&note::parse(statement).ok()?).ok()
 }
 
 fn verifier_key(name: &str, public: &str) -> Option<VerifierKey> {

@@ -98,6 +98,8 @@ limits! {
     PAGE_MAX: usize = 200, "items";
     /// Entries of one page when nothing is asked for.
     PAGE_DEFAULT: usize = 50, "items";
+    /// Most words of one search of a log.
+    SEARCH_WORDS: usize = 8, "words";
     /// Most scopes in a ceiling, a connection, a role or a request.
     SCOPES: usize = 256, "scopes";
     /// Most ids in a token's lineage.

@@ -93,7 +93,11 @@ async fn stored(store: &Store) -> Result<u64> {
     Ok(heads.iter().map(|(_, head)| head.seq).sum())
 }
 
-fn open(file: &std::path::Path, url: Option<&str>) -> Result<Store> {
+/// Opens the file, or the database on a server.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn open(file: &std::path::Path, url: Option<&str>) -> Result<Store> {
     let options = StoreOptions {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -152,6 +156,7 @@ async fn call(store: Store, load: Arc<Load>, caller: usize, callers: usize) -> R
         let mut entry = load.sample.clone();
         entry.event_id = Id::generate(&SystemClock, &SystemEntropy);
         entry.timestamp = SystemClock.now();
+        vary(&mut entry, caller);
         let record = Record {
             stream: *stream,
             entry: Prepared::new(&entry)?,
@@ -168,6 +173,28 @@ async fn call(store: Store, load: Arc<Load>, caller: usize, callers: usize) -> R
             load.timed.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Tokens have names of their own and go to a thousand agents.
+fn vary(entry: &mut Entry, caller: usize) {
+    let token = entry.event_id.to_string();
+    let number = u16::try_from(caller % 1_000).unwrap_or(0);
+    let mut agent = [3; 16];
+    if let Some(front) = agent.first_chunk_mut() {
+        *front = number.to_be_bytes();
+    }
+    if let Some(After::Issued(issued)) = &mut entry.action.details.after {
+        issued.agent = Id::from_bytes(agent);
+        issued.jti.clone_from(&token);
+        issued.scope = if caller.is_multiple_of(2) {
+            "even:read"
+        } else {
+            "odd:read"
+        }
+        .into();
+    }
+    entry.actor.user_id = Principal::Agent(Id::from_bytes(agent));
+    entry.action.resource = Some(token);
 }
 
 /// An entry as an issued token writes it.

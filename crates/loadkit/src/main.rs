@@ -7,6 +7,7 @@ mod collect;
 mod credential;
 mod open;
 mod request;
+mod search;
 mod seed;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Task {
     Seed(seed::Options),
     /// Append record entries straight at the store and say how many a second
     Append(append::Options),
+    /// Search the longest log of a database and say how long that takes
+    Search(search::Options),
     /// Send each request of a file once and write one member of each answer
     Collect(collect::Options),
     /// Send the requests of a file at a constant rate, whatever the server does
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
         Task::Seed(options) => threads().and_then(|runtime| runtime.block_on(seed::run(options))),
         Task::Append(options) => {
             threads().and_then(|runtime| runtime.block_on(append::run(options)))
+        }
+        Task::Search(options) => {
+            threads().and_then(|runtime| runtime.block_on(search::run(options)))
         }
         Task::Collect(options) => thread(collect::run(options)),
         Task::Open(options) => thread(open::run(options)),

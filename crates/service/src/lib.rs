@@ -15,7 +15,7 @@ mod dispatch;
 mod error;
 pub mod feed;
 pub mod gate;
-mod keys;
+pub mod keys;
 pub mod log;
 mod node;
 pub mod oauth;

@@ -28,6 +28,10 @@ pub(crate) trait Conn {
     fn engine(&self) -> Engine;
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError>;
+    /// Whether what logs are searched by is at hand.
+    fn searches(&self) -> bool {
+        true
+    }
     /// Where writes wait that nobody asks about; none when each is made at once.
     fn outbox(&mut self) -> Option<&mut Outbox> {
         None
@@ -100,6 +104,10 @@ pub(crate) trait Backend: Send + Sync {
     fn record(&self, waiting: Waiting) -> Result<(), StoreError>;
     fn write(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
     fn read(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError>;
+    /// Writes what logs are searched by, which may be kept apart.
+    fn project(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.write(role, work)
+    }
     /// Whether there is no room and nothing is written but what takes authority away. A server keeps its own.
     fn is_full(&self) -> bool {
         false

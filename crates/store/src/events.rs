@@ -60,6 +60,10 @@ pub struct EventQuery {
     pub actor: Option<String>,
     /// Only this resource.
     pub resource: Option<String>,
+    /// Only tokens issued to this agent.
+    pub agent: Option<Id<Agent>>,
+    /// Only rows at these places, of which at most 32 are looked at; at any when there are none.
+    pub among: Vec<u64>,
     /// From which end to begin.
     pub order: Order,
 }
@@ -77,6 +81,8 @@ pub enum Order {
 /// The columns of a row but its position, in the order in which `decode` reads them.
 pub(crate) const COLUMNS: &str = "e.stream, e.seq, e.time, e.event_id, e.state_rev, e.type, e.actor, e.resource, e.agent, \
     e.lineage, e.expires_at, e.body, e.hash";
+/// How many places one query names.
+pub(crate) const AMONG: usize = 32;
 const BEFORE: &str =
     "(SELECT p.hash FROM audit_events p WHERE p.stream = e.stream AND p.seq = e.seq - 1)";
 
@@ -93,17 +99,26 @@ pub(crate) fn events(
     let mut sql = format!(
         "SELECT {COLUMNS}, {BEFORE}, {position} FROM audit_events e WHERE e.stream = $1 AND e.seq > $2"
     );
-    let filters: [(&str, Option<Param<'_>>); 4] = [
+    let filters: [(&str, Option<Param<'_>>); 5] = [
         ("e.seq <", query.before_seq.map(Into::into)),
         ("e.type =", query.kind.as_deref().map(Into::into)),
         ("e.actor =", query.actor.as_deref().map(Into::into)),
         ("e.resource =", query.resource.as_deref().map(Into::into)),
+        ("e.agent =", query.agent.map(|agent| agent.bytes().into())),
     ];
     for (condition, value) in filters {
         if let Some(value) = value {
             params.push(value);
             let _infallible = write!(sql, " AND {condition} ${}", params.len());
         }
+    }
+    if let Some(last) = query.among.last() {
+        // The last is named again, so that every such query is one statement.
+        let all = query.among.iter().chain(std::iter::repeat(last));
+        let from = params.len() + 1;
+        params.extend(all.take(AMONG).map(|seq| Param::from(*seq)));
+        let names: Vec<String> = (from..from + AMONG).map(|at| format!("${at}")).collect();
+        let _infallible = write!(sql, " AND e.seq IN ({})", names.join(", "));
     }
     params.push(Param::Int(i64::try_from(query.limit).unwrap_or(i64::MAX)));
     let order = match query.order {

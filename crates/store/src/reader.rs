@@ -104,7 +104,7 @@ impl<'c> Reader<'c> {
         Ok(found.and_then(|(digest, answer)| (digest == key.body_digest).then_some(answer)))
     }
 
-    /// Rows of the log. Filters other than by place scan the stream.
+    /// Rows of the log. Filters other than by place scan the stream: whoever filters for people asks `search`.
     ///
     /// # Errors
     /// As for `get`.

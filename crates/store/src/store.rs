@@ -88,6 +88,14 @@ impl Store {
         Ok(Self { backend })
     }
 
+    /// Whether an address can be connected to at all, without connecting.
+    ///
+    /// # Errors
+    /// What is wrong with it, without repeating it.
+    pub fn reads_as_postgres(url: &str) -> Result<(), StoreError> {
+        postgres::reads(url)
+    }
+
     /// Connects to the database at `url` for reading alone: makes no role and no table, and refuses every write.
     /// Blocks.
     ///
@@ -366,6 +374,16 @@ impl Store {
     {
         let (work, answer) = Task::queued(run);
         self.backend.write(role, work)?;
+        answer.await.unwrap_or(Err(StoreError::closed()))
+    }
+
+    pub(crate) async fn project<T, F>(&self, role: Role, run: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (work, answer) = Task::queued(run);
+        self.backend.project(role, work)?;
         answer.await.unwrap_or(Err(StoreError::closed()))
     }
 

@@ -49,6 +49,9 @@ pub struct Readiness {
     pub node: Option<String>,
     /// How the witnesses of checkpoints do. Nobody is turned away because one does not answer.
     pub witnesses: Vec<String>,
+    /// Entries that searches of logs look through one by one, although they could be found faster; unknown where another
+    /// node makes them so.
+    pub searching: Option<u64>,
     /// Who counts requests and failures: `own` by itself, `shared` with the other nodes, `alone` while that is lost.
     pub counts: &'static str,
 }
@@ -80,6 +83,7 @@ impl Readiness {
             epoch: platform.node.epoch(),
             node: platform.node.member().map(|member| member.name.clone()),
             witnesses: Vec::new(),
+            searching: None,
             counts: match platform.gate.shared() {
                 None => "own",
                 Some(fast) if fast.is_open() => "alone",

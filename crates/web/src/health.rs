@@ -36,6 +36,7 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         epoch,
         node,
         witnesses,
+        searching,
         counts,
     } = &readiness;
     let status = match (is_ready, draining) {
@@ -50,6 +51,9 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
     });
     if let (false, Some(body)) = (witnesses.is_empty(), body.as_object_mut()) {
         body.insert("witnesses".into(), json!(witnesses));
+    }
+    if let (Some(waiting), Some(body)) = (searching, body.as_object_mut()) {
+        body.insert("search_waiting".into(), json!(waiting));
     }
     answer::json(if is_ready { 200 } else { 503 }, &body)
 }

@@ -82,7 +82,7 @@ async fn call(
         view,
         peer: arrival.peer.clone(),
     });
-    let sent = body::read(sent, limit!(BODY_BYTES)).await?;
+    let sent = body::read(&parts.headers, sent, limit!(BODY_BYTES)).await?;
     let _place = ticket.enter().await?;
     let request = http::Request::from_parts(parts, Full::new(sent));
     let mut response = tools.handle(request).await.map(Body::new);

@@ -74,6 +74,10 @@ fn one(
             close(stage);
             start::append(bench, report)
         }
+        Work::Search => {
+            close(stage);
+            start::search(bench, report)
+        }
         Work::Peer => {
             close(stage);
             report.figures.extend(peer::measure(bench)?);

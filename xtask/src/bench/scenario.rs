@@ -39,6 +39,8 @@ pub enum Work {
     Full,
     /// Record entries straight at the store.
     Append,
+    /// Searches of a long log.
+    Search,
     /// Another product, on the same machine in the same run.
     Peer,
 }
@@ -207,6 +209,11 @@ pub const ALL: &[Scenario] = &[
         "append",
         "durable record entries straight at the store, over 1 and 10,000 organizations",
         Work::Append,
+    ),
+    other(
+        "search",
+        "a log of some millions of entries: what indexing it takes, and how long searches of it",
+        Work::Search,
     ),
     other(
         "peer",

@@ -1,4 +1,5 @@
-//! Start and memory: on an empty folder, and with everything in place. And what the store appends without a server.
+//! Start and memory: on an empty folder, and with everything in place. And what the store appends and
+//! searches without a server.
 
 use super::{
     Bench, cost,
@@ -88,6 +89,36 @@ pub fn append(bench: &Bench, report: &mut Report) -> Result<()> {
             command.args(["--database-url", &cluster.url("append")]);
         }
         report.note("append", shell::output(&mut command)?.trim().to_owned());
+    }
+    Ok(())
+}
+
+/// What `loadkit search` prints of a log that `loadkit append` fills for ten times as long as anything is measured: some
+/// millions of entries of one organization.
+pub fn search(bench: &Bench, report: &mut Report) -> Result<()> {
+    let file = stage::scratch(bench)?.join("search.db");
+    let seconds = (bench.seconds * 10).to_string();
+    let mut append = Command::new(&bench.loadkit);
+    append.args([
+        "append",
+        "--organizations",
+        "1",
+        "--seconds",
+        &seconds,
+        "--file",
+    ]);
+    append.arg(&file);
+    let mut search = Command::new(&bench.loadkit);
+    search.args(["search", "--file"]).arg(&file);
+    if let Some(cluster) = &bench.cluster {
+        cluster.create("search", None)?;
+        for command in [&mut append, &mut search] {
+            command.args(["--database-url", &cluster.url("search")]);
+        }
+    }
+    shell::output(&mut append)?;
+    for line in shell::output(&mut search)?.lines() {
+        report.note("search", line.to_owned());
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
     data::DataError,
     instance::{Instance, OpenError},
 };
-use clap::{ArgMatches, Command, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use domain::{Held, Lineage, Permission, Permissions, Principal};
 use kernel::limits;
 use serde_json::{Map, Value};
@@ -18,11 +18,25 @@ use service::{Caller, Cx, Envelope, Erased, Peer, Platform, View};
 use std::sync::Arc;
 
 /// The verbs that work beside no server.
-pub const VERBS: [&str; 2] = ["list", "rotate"];
+pub const VERBS: [&str; 3] = ["list", "rotate", "rotate-log"];
 
 /// Adds the flags that say which instance.
 pub fn beside(command: Command) -> Command {
     place::flags(command)
+}
+
+/// Adds the flag that means the instance's own log instead of an organization's.
+pub fn of_instance(command: Command) -> Command {
+    let about = "The instance's own log, on the machine itself, beside its server or without one";
+    let flag = Arg::new("instance")
+        .long("instance")
+        .action(ArgAction::SetTrue);
+    command.arg(flag.help(about).help_heading("Instance"))
+}
+
+/// Whether the instance's own log is meant.
+pub fn is_of_instance(matches: &ArgMatches) -> bool {
+    matches.get_flag("instance")
 }
 
 /// Whether somebody named an instance instead of a server.

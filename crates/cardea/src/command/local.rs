@@ -1,4 +1,4 @@
-//! `cardea init` and `cardea recover-admin`: what the operator at the machine does, in the data folder or database
+//! `cardea init`, `cardea recover-admin` and `cardea keys rotate-log --instance`: what the operator at the machine does, in the data folder or database
 //! itself, or through the server that holds it.
 
 use super::{
@@ -12,7 +12,7 @@ use crate::{
     control,
     data::{Data, DataError},
     instance::{Instance, OpenError},
-    local::{self, Prepared, Refusal, Request},
+    local::{self, Done, Refusal, Request},
 };
 use clap::ArgMatches;
 use domain::name;
@@ -68,7 +68,25 @@ pub async fn recover(global: &Global, matches: &ArgMatches) -> Result<u8, Failur
     )
 }
 
-async fn perform(settings: &Settings, request: Request) -> Result<Prepared, Failure> {
+/// Lets a new key sign the instance's checkpoints.
+///
+/// # Errors
+/// When an organization is named too, or there is no instance.
+pub async fn rotate_log(global: &Global, matches: &ArgMatches) -> Result<u8, Failure> {
+    if global.org.is_some() {
+        return Err(Failure::usage(
+            "`--instance` is the log of no organization; leave out `--org` and CARDEA_ORG",
+        ));
+    }
+    let settings = place::settings(matches)?;
+    place::made_already(&settings).await?;
+    answer(
+        global,
+        perform(&settings, Request::RotateInstanceLog).await?,
+    )
+}
+
+async fn perform(settings: &Settings, request: Request) -> Result<Done, Failure> {
     let opened = Instance::open(place::opening(settings), &place::default_url(settings)).await;
     let instance = match opened {
         Ok(instance) => instance,
@@ -84,7 +102,7 @@ async fn perform(settings: &Settings, request: Request) -> Result<Prepared, Fail
 }
 
 /// Through the server that holds the folder.
-fn beside(settings: &Settings, request: &Request) -> Result<Prepared, Failure> {
+fn beside(settings: &Settings, request: &Request) -> Result<Done, Failure> {
     let data = Data::open(&settings.data).map_err(Failure::refused)?;
     let asked = control::ask(&data, request).map_err(|error| {
         let path = data.path().display();
@@ -99,10 +117,10 @@ fn refused(refusal: Refusal) -> Failure {
     Failure::new(Failure::of_code(&refusal.code), refusal.detail)
 }
 
-fn answer(global: &Global, done: Prepared) -> Result<u8, Failure> {
+fn answer(global: &Global, done: Done) -> Result<u8, Failure> {
     let value = serde_json::to_value(&done).map_err(Failure::refused)?;
     output::print(&global.format.render(&value));
-    if global.format == Format::Table {
+    if global.format == Format::Table && matches!(done, Done::Prepared(_)) {
         output::print("the link works once, within an hour\n");
     }
     Ok(exit::OK)

@@ -65,6 +65,7 @@ fn nouns() -> BTreeMap<&'static str, Vec<Command>> {
         if let Some((noun, verb)) = operation.meta().command.split_once(' ') {
             let command = operation::command(operation, verb);
             nouns.entry(noun).or_default().push(match (noun, verb) {
+                ("keys", "rotate-log") => keys::of_instance(keys::beside(command)),
                 ("keys", verb) if keys::VERBS.contains(&verb) => keys::beside(command),
                 ("audit", "export") => export::flags(command),
                 _ => command,

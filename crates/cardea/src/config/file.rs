@@ -297,10 +297,26 @@ fn problem(line: usize, path: &str, message: &str) -> Problem {
     }
 }
 
-fn line_of(text: &str, field: &str) -> usize {
-    text.lines()
-        .position(|line| line.trim_start().starts_with(field))
-        .map_or(1, |at| at + 1)
+/// The line on which a field is set, by its name with its table.
+pub(super) fn line_of(text: &str, field: &str) -> usize {
+    let (table, name) = field.rsplit_once('.').unwrap_or(("", field));
+    let mut within = String::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[') {
+            within = header
+                .split(']')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+        }
+        let set = line.split('=').next().unwrap_or_default().trim();
+        if (within == table && set == name) || (within.is_empty() && set == field) {
+            return at + 1;
+        }
+    }
+    1
 }
 
 #[cfg(test)]

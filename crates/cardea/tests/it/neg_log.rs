@@ -2,6 +2,7 @@
 //! issued, and failed attempts are told of exactly once it can be written again.
 
 use crate::world::{Engine, World, start_server, text};
+use futures::FutureExt;
 use serde_json::{Value, json};
 use std::{path::PathBuf, sync::Arc};
 use testkit::{
@@ -162,4 +163,56 @@ async fn neg_f4_nothing_happens_without_its_entry_in_a_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neg_f4_nothing_happens_without_its_entry_in_a_server() {
     nothing_happens_without_its_entry(Engine::Postgres).await;
+}
+
+/// Counts outlive a flush that is cut off, as at an orderly end, and the process itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aud_9_counts_of_failures_survive_an_orderly_end() {
+    let it = Closable::on(Engine::Sqlite).await.unwrap();
+    let world = &it.world;
+    for name in ["a", "b", "c"] {
+        let agent = world.agent(&world.owner, name, &[]).await;
+        for _ in 0..12 {
+            let wrong = [
+                ("grant_type", "client_credentials"),
+                ("client_id", &*agent.id),
+                ("client_secret", "cds_wrong"),
+            ];
+            world
+                .form("/o/acme/oauth2/token", &wrong)
+                .await
+                .refused(401);
+        }
+    }
+    let platform = world.server.platform().clone();
+    let counted = platform.failures.owed();
+    assert!(counted > 0, "not all are entries of their own");
+    let until = platform.clock.now().plus(kernel::Micros::seconds(120));
+    let cut = service::flush_failures(&platform, until).now_or_never();
+    assert!(cut.is_none(), "it was cut off");
+    let left = platform.failures.owed();
+    assert!(
+        left >= counted / 3 * 2,
+        "all are owed but the one that is being written: {left}"
+    );
+
+    let World { server, folder, .. } = it.world;
+    server.shutdown().await;
+    assert_eq!(platform.failures.owed(), 0);
+    let server = start_server(folder.path(), None).await;
+    let store = &server.platform().store;
+    let stream = *store.streams().await.unwrap().last().unwrap();
+    let all = move |reader: &mut store::Reader<'_>| reader.event_rows(stream, 0, 1_000);
+    let rows = store.read(stream, all).await.unwrap();
+    let told = rows
+        .iter()
+        .filter(|row| row.kind == "authentication.failures_counted");
+    let count = |row: &store::EventRow| {
+        let body: Value = serde_json::from_slice(&row.body).unwrap();
+        body["action"]["details"]["after"]["count"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(told.map(count).sum::<u64>(), counted);
+    server.shutdown().await;
 }

@@ -360,3 +360,42 @@ async fn neg_f4_a_superusers_change_in_a_database_server_is_found() {
         told.out
     );
 }
+
+/// The instance's key covers every log: whoever keeps the first follows to the last, and sees what the last one signed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aud_8_the_instances_key_hands_over_and_verifiers_follow() {
+    let kept = Kept::make(None).await;
+    let rotate = ["keys", "rotate-log", "--instance", "--output", "json"];
+    let key = |done: &Value| text(&done["key"], "verifier_key");
+    let first = key(&kept.place.run(&rotate).with(0).json());
+    let serving = kept.place.serve();
+    let second = kept.place.run(&rotate).with(0).json();
+    assert!(text(&second, "checkpoint").starts_with(&origin(domain::Stream::INSTANCE)));
+    // The organization's log goes on after the first key's end.
+    kept.place.run(&["recover-admin", "--org", "acme"]).with(0);
+    assert_eq!(serving.stop(), 0);
+    let second = key(&second);
+    assert_ne!(first, second);
+    for known in [&first, &second] {
+        kept.verify(&["--deep", "--key", known]).with(0);
+    }
+    let stranger = VerifierKey::new(&origin(domain::Stream::INSTANCE), [7; 32]).unwrap();
+    kept.verify(&["--key", &stranger.to_string()]).with(1);
+
+    // Only what the last key signed covers the organization's end.
+    let own = kept.stream.bytes();
+    let only = ["--key", &first, "--output", "json"];
+    let verified = kept.with_rows(&only, |intruder| {
+        intruder.run("DELETE FROM checkpoint WHERE stream = ?1", params![own]);
+    });
+    let verified = verified.with(0).json();
+    let logs = verified["logs"].as_array().unwrap();
+    let acme = logs.iter().find(|log| log["org"] == "acme").unwrap();
+    assert_eq!(acme["after_last_checkpoint"], 0, "{acme}");
+    kept.place
+        .run(&["keys", "rotate-log", "--instance", "--org", "acme"])
+        .with(2);
+    let other = Place::new(&kept.folder.path().join("nothing"));
+    assert_ne!(other.run(&["keys", "rotate-log", "--instance"]).code, 0);
+    assert!(!other.data.exists(), "nothing is made");
+}

@@ -160,14 +160,22 @@ pub(crate) async fn record_failure(
         .count(failing.clone(), platform.clock.now())
         == Write::Single
     {
-        write(platform, failing, 1, peer, act).await;
+        write(platform, Owing::new(platform, failing, 1), peer, act).await;
     }
 }
 
 /// Writes one entry for every source whose failures of a minute before that of `until` no entry tells of. Call it
 /// now and then with the present, and with a minute later before the process ends, so that no count is lost.
 pub async fn flush_failures(platform: &Platform, until: Timestamp) {
-    for (failing, count) in platform.failures.take_past(until) {
+    let taken = platform.failures.take_past(until).into_iter();
+    // Whoever ends before the last is written owes the others again.
+    let taken: Vec<Owing> = taken
+        .map(|(failing, count)| Owing::new(platform, failing, count))
+        .collect();
+    for owing in taken {
+        let Some((failing, count, _)) = owing.owed.clone() else {
+            continue;
+        };
         let peer = Peer {
             ip: failing.source,
             request_id: "counted".into(),
@@ -177,18 +185,14 @@ pub async fn flush_failures(platform: &Platform, until: Timestamp) {
         let act = Act::read("authentication.failures_counted")
             .after(serde_json::json!({ "count": count, "reason": failing.reason }))
             .claimed("client", Some(&failing.client));
-        write(platform, failing, count, &peer, act).await;
+        write(platform, owing, &peer, act).await;
     }
 }
 
 /// Writes an entry that tells of so many failures; they are owed when it is not written. A peer that goes away
 /// changes nothing: once the entry is on its way, its end is waited for by nobody's request.
-async fn write(platform: &Platform, failing: Failing, count: u64, peer: &Peer, act: Act) {
-    let owing = Owing {
-        failures: platform.failures.clone(),
-        owed: Some((failing, count, platform.clock.now())),
-    };
-    let stream = owing.stream();
+async fn write(platform: &Platform, owing: Owing, peer: &Peer, act: Act) {
+    let (stream, count) = (owing.stream(), owing.count());
     let entry = match prepare(platform, stream, None, peer, act).await {
         Ok(entry) => entry,
         Err(error) => return unwritten(&error, count),
@@ -222,6 +226,17 @@ struct Owing {
 }
 
 impl Owing {
+    fn new(platform: &Platform, failing: Failing, count: u64) -> Self {
+        Self {
+            failures: platform.failures.clone(),
+            owed: Some((failing, count, platform.clock.now())),
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.owed.as_ref().map_or(0, |(_, count, _)| *count)
+    }
+
     /// An entry tells of it.
     fn settle(mut self) {
         self.owed = None;

@@ -7,4 +7,4 @@ mod rotate_log;
 pub use list::ListKeys;
 pub use rotate::RotateKeys;
 pub(crate) use rotate::rotate_due_keys;
-pub use rotate_log::RotateLogKey;
+pub use rotate_log::{Output as LogKeyRotated, RotateLogKey, rotate_instance_log};

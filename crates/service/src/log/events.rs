@@ -1,5 +1,5 @@
-//! Reading entries in their order, with place, hashes and personal values opened. The reading is itself an entry,
-//! durable before the answer leaves (AUD-9).
+//! Reading entries in their order, all or those that are looked for, with place, hashes and personal values opened. The
+//! reading is itself an entry, durable before the answer leaves (AUD-9).
 
 use super::open;
 use crate::{
@@ -8,11 +8,12 @@ use crate::{
     sealing::hex,
 };
 use domain::Permission;
+use kernel::{Agent, Id, Timestamp, limit, limits};
 use live::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{EventQuery, EventRow};
+use store::{EventRow, Search, Words};
 
 /// Reads entries of the log.
 pub struct ListEvents;
@@ -36,6 +37,19 @@ pub struct Input {
     /// Only entries about this resource.
     #[serde(default)]
     resource: Option<String>,
+    /// Only tokens that were issued to this agent.
+    #[serde(default)]
+    agent: Option<Id<Agent>>,
+    /// Only entries of this time and later.
+    #[serde(default)]
+    since: Option<Timestamp>,
+    /// Only entries before this time.
+    #[serde(default)]
+    until: Option<Timestamp>,
+    /// Only entries in whose clear values every word of this text occurs, in upper or lower case. Sealed values and
+    /// times have no words.
+    #[serde(default)]
+    text: Option<String>,
 }
 
 /// Entries of the log, oldest first.
@@ -43,7 +57,8 @@ pub struct Input {
 pub struct Output {
     /// Each entry's body with `tenant_id`, `sequence`, `prev_hash` and `hash` (hexadecimal).
     items: Vec<Value>,
-    /// What to send as `after` for more; absent when there was no more.
+    /// What to send as `after` for more; absent when there was no more. One request looks through so many entries and no
+    /// more, so that a page may be short, or empty, and name this.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_after: Option<u64>,
 }
@@ -69,28 +84,67 @@ impl Operation for ListEvents {
 
     async fn run(cx: &Cx, input: Input) -> Result<Output> {
         let (stream, limit) = (cx.stream()?, limit(input.limit)?);
-        let query = EventQuery {
-            after_seq: input.after.unwrap_or(0),
-            limit: limit + 1,
-            kind: input.kind,
-            actor: input.actor,
-            resource: input.resource,
-            ..EventQuery::default()
+        let search = input.search(limit + 1)?;
+        let read = move |reader: &mut store::Reader<'_>| reader.search(stream, &search);
+        let mut found = cx.platform.store.read(stream, read).await?;
+        let more = found.rows.len() > limit;
+        found.rows.truncate(limit);
+        let next_after = match found.rows.last() {
+            Some(row) if more => Some(row.seq),
+            _ => found.stopped,
         };
-        let mut rows = cx
-            .platform
-            .store
-            .read(stream, move |reader| reader.events(stream, &query))
-            .await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_after = rows.last().filter(|_| more).map(|row| row.seq);
-        let mut items = Vec::with_capacity(rows.len());
-        for row in rows {
+        let mut items = Vec::with_capacity(found.rows.len());
+        for row in found.rows {
             items.push(shown(cx, &row).await?);
         }
         Ok(Output { items, next_after })
     }
+}
+
+impl Input {
+    fn search(self, limit: usize) -> Result<Search> {
+        let filters = [
+            ("type", &self.kind),
+            ("actor", &self.actor),
+            ("resource", &self.resource),
+            ("text", &self.text),
+        ];
+        for (field, text) in filters {
+            text.as_deref().map_or(Ok(()), |text| sound(field, text))?;
+        }
+        Ok(Search {
+            after_seq: self.after.unwrap_or(0),
+            limit,
+            kind: self.kind,
+            actor: self.actor,
+            resource: self.resource,
+            agent: self.agent,
+            since: self.since,
+            until: self.until,
+            words: self.text.as_deref().map(words).transpose()?,
+        })
+    }
+}
+
+fn sound(field: &str, text: &str) -> Result<()> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "must not hold control characters"));
+    }
+    if text.chars().count() > limits::NAME_CHARS {
+        let detail = format!("must have at most {} characters", limits::NAME_CHARS);
+        return Err(Error::invalid(field, detail).at(limit!(NAME_CHARS)));
+    }
+    Ok(())
+}
+
+fn words(text: &str) -> Result<Words> {
+    let none = || Error::invalid("text", "has no word to look for; give letters or digits");
+    let words = Words::of(text).ok_or_else(none)?;
+    if words.count() > limits::SEARCH_WORDS {
+        let detail = format!("must have at most {} words", limits::SEARCH_WORDS);
+        return Err(Error::invalid("text", detail).at(limit!(SEARCH_WORDS)));
+    }
+    Ok(words)
 }
 
 fn limit(wanted: Option<usize>) -> Result<usize> {

@@ -7,6 +7,7 @@ mod events;
 mod export;
 mod inclusion;
 mod open;
+mod searching;
 mod tile;
 mod tiles;
 
@@ -15,5 +16,6 @@ pub use consistency::ProveConsistency;
 pub use events::ListEvents;
 pub use export::{Export, ExportEvents};
 pub use inclusion::ProveInclusion;
+pub use searching::Searching;
 pub use tile::ReadTile;
 pub use tiles::run as make_tiles;

@@ -237,3 +237,62 @@ async fn the_log_shows_entries_with_personal_values_opened_and_proves_them() {
         assert_eq!(refused.code, Code::InvalidInput, "{name}");
     }
 }
+
+/// AUD-6: by any column, by time and by the words of clear values; a filter that cannot be is refused by name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_searched_and_what_is_sealed_is_not_found() {
+    let world = World::new().await;
+    let person = json!({ "email": "ada@acme.example", "name": "Ada Unique" });
+    let id = call(&world, "users.create", person).await["id"].clone();
+    let suspend = json!({ "id": id, "reason": "a private reason" });
+    call(&world, "users.suspend", suspend).await;
+    let found = async |input: Value| {
+        let found = call(&world, "audit.events", input).await;
+        let items = found["items"].as_array().unwrap().clone();
+        items
+            .iter()
+            .map(|entry| entry["type"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let text = |text: &str| json!({ "text": text });
+    let about = [&id.as_str().unwrap().to_uppercase(), "suspended"]
+        .map(str::to_owned)
+        .join(", ");
+    assert_eq!(found(text(&about)).await, ["user.suspended"]);
+    for sealed in ["private", "Unique", "ada", "127"] {
+        assert_eq!(found(text(sealed)).await, Vec::<String>::new(), "{sealed}");
+    }
+    let all = call(&world, "audit.events", json!({ "type": "user.suspended" })).await;
+    let at = all["items"][0]["timestamp"].as_str().unwrap();
+    assert!(
+        !found(json!({ "until": at }))
+            .await
+            .contains(&"user.suspended".to_owned())
+    );
+    assert_eq!(found(json!({ "since": at })).await[0], "user.suspended");
+    assert_eq!(found(json!({ "since": at, "until": at })).await.len(), 0);
+
+    let refused = [
+        ("text", json!({ "text": "..." })),
+        ("text", json!({ "text": "a b c d e f g h i" })),
+        ("text", json!({ "text": "x".repeat(201) })),
+        ("text", json!({ "text": "a\u{0}b" })),
+        ("type", json!({ "type": "\u{0}" })),
+        ("actor", json!({ "actor": "x".repeat(201) })),
+        ("resource", json!({ "resource": "\u{1b}[2J" })),
+        ("agent", json!({ "agent": "usr_x" })),
+        ("since", json!({ "since": "yesterday" })),
+        ("until", json!({ "until": 5 })),
+    ];
+    for (field, input) in refused {
+        let error = world
+            .call(&world.token, "audit.events", input.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.code, &*error.errors[0].field),
+            (Code::InvalidInput, field),
+            "{input}"
+        );
+    }
+}

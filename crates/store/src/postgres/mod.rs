@@ -37,6 +37,11 @@ use std::{
 use target::Target;
 use tokio::sync::Notify;
 
+/// See [`crate::Store::reads_as_postgres`].
+pub(crate) fn reads(url: &str) -> Result<(), StoreError> {
+    Target::parse(url, false).map(|_| ())
+}
+
 /// The queues and the threads behind them.
 pub(crate) struct Postgres {
     jobs: Arc<Lanes<Job>>,

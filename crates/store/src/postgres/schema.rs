@@ -53,6 +53,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0013_live_tokens.sql"),
         beside: 7,
     },
+    Migration {
+        number: 17,
+        name: "search",
+        sql: include_str!("../../migrations/postgres/0017_search.sql"),
+        beside: 7,
+    },
 ];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";

@@ -68,6 +68,8 @@ pub(super) struct Lite {
     clock: Option<Arc<dyn Clock>>,
     /// None where nothing is written.
     file: Option<Arc<File>>,
+    /// Whether the file in which logs are searched is at hand.
+    searches: bool,
 }
 
 impl Lite {
@@ -85,6 +87,7 @@ impl Lite {
             deadline: Arc::new(AtomicI64::new(i64::MAX)),
             clock: None,
             file: Some(file),
+            searches: false,
         })
     }
 
@@ -103,6 +106,7 @@ impl Lite {
             deadline: Arc::new(AtomicI64::new(i64::MAX)),
             clock: None,
             file: None,
+            searches: false,
         })
     }
 
@@ -117,6 +121,25 @@ impl Lite {
         inner
             .execute("VACUUM INTO ?1", [name])
             .map(|_| ())
+            .map_err(meaning)
+    }
+
+    /// Reads the file in which logs are searched too.
+    pub(super) fn attach(&mut self, search: &Path) -> Result<(), StoreError> {
+        let name = search.to_string_lossy();
+        self.inner
+            .execute("ATTACH DATABASE ?1 AS search", [&*name])
+            .map_err(meaning)?;
+        self.searches = true;
+        Ok(())
+    }
+
+    /// The number that a file in which logs are searched carries for its form.
+    pub(super) fn form(&self) -> Result<u64, StoreError> {
+        let form = self
+            .inner
+            .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+        form.map(|form| u64::try_from(form).unwrap_or(0))
             .map_err(meaning)
     }
 
@@ -234,6 +257,10 @@ fn plan_once(conn: &Connection) -> Result<(), StoreError> {
 impl Conn for Lite {
     fn engine(&self) -> Engine {
         Engine::Sqlite
+    }
+
+    fn searches(&self) -> bool {
+        self.searches
     }
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {

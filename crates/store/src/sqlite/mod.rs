@@ -6,6 +6,7 @@ mod conn;
 mod file;
 mod reader;
 mod room;
+mod search;
 mod writer;
 
 use crate::{
@@ -85,6 +86,8 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     writes: Arc<Lanes<Job>>,
     reads: Arc<Lanes<Box<dyn Work>>>,
+    /// What is written where logs are searched.
+    searches: Arc<Lanes<Box<dyn Work>>>,
     ticks: Arc<checkpoint::Ticks>,
     /// None where nothing is written.
     room: Option<Arc<Room>>,
@@ -111,6 +114,7 @@ impl Sqlite {
             path: path.to_owned(),
             writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
             reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
+            searches: Arc::new(Lanes::new("search", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
             room: Some(room.clone()),
             threads: Mutex::default(),
@@ -122,9 +126,15 @@ impl Sqlite {
             writer::run(writer, &jobs, writer::Means { clock, room });
         };
         store.spawn("store-writer", write)?;
+        let searched = store.search(path)?;
         for _ in 0..options.connections.max(1) {
             let mut conn = Lite::open(path)?;
             conn.limit_reads(options.clock.clone())?;
+            if let Some(file) = &searched
+                && let Err(error) = conn.attach(file)
+            {
+                tracing::warn!(%error, "the file in which logs are searched cannot be read");
+            }
             let jobs = store.reads.clone();
             store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         }
@@ -146,12 +156,14 @@ impl Sqlite {
             path: path.to_owned(),
             writes: Arc::new(Lanes::new("write", limits::QUEUE_PER_ORG)),
             reads: Arc::new(Lanes::new("read", limits::QUEUE_PER_ORG)),
+            searches: Arc::new(Lanes::new("search", limits::QUEUE_PER_ORG)),
             ticks: Arc::default(),
             room: None,
             threads: Mutex::default(),
             changes: false,
         };
         store.writes.close();
+        store.searches.close();
         drop(conn);
         for _ in 0..options.connections.max(1) {
             // Nobody waits behind a verifier's read, however long it takes on a busy machine.
@@ -160,6 +172,23 @@ impl Sqlite {
             store.spawn("store-reader", move || reader::run(conn, &jobs))?;
         }
         Ok(store)
+    }
+
+    /// Starts the thread that writes where logs are searched. Without such a file nothing is refused.
+    fn search(&self, path: &Path) -> Result<Option<PathBuf>, StoreError> {
+        let file = search::beside(path);
+        let jobs = self.searches.clone();
+        match search::open(&file) {
+            Ok(conn) => {
+                self.spawn("store-search", move || search::run(conn, &jobs))?;
+                Ok(Some(file))
+            }
+            Err(error) => {
+                tracing::error!(%error, "there is no file to search logs in; searches look through the entries");
+                jobs.close();
+                Ok(None)
+            }
+        }
     }
 
     /// Refuses what may not use the reserve while the disk is full.
@@ -254,6 +283,12 @@ impl Backend for Sqlite {
         self.reads.push(lane, work)
     }
 
+    fn project(&self, role: Role, work: Box<dyn Work>) -> Result<(), StoreError> {
+        self.has_room(false)?;
+        self.searches
+            .push(Lane::shared(role.lane(), Priority::Bulk), work)
+    }
+
     fn load(&self) -> Vec<Load> {
         vec![self.writes.load(), self.reads.load()]
     }
@@ -286,6 +321,7 @@ impl Backend for Sqlite {
     fn close(&self) {
         self.writes.close();
         self.reads.close();
+        self.searches.close();
         self.ticks.stop();
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let own = std::thread::current().id();

@@ -20,6 +20,7 @@ mod months;
 mod races;
 mod rows;
 mod rules;
+mod search;
 mod server;
 mod survive;
 mod texts;
@@ -69,6 +70,8 @@ on_both! {
         checkpoints_are_kept
         the_last_entry_is_unsigned_at_once;
     feed: the_folded_feed_is_the_export;
+    search: what_is_found_is_what_a_look_at_every_entry_finds
+        a_search_is_of_one_log;
     follow: each_look_gives_what_is_new
         a_look_that_would_be_too_long_says_so;
 }

@@ -151,7 +151,7 @@ pub fn assignment(id: u8, role: u8) -> Assignment {
     }
 }
 
-fn plain(kind: &str, event_id: Id<kernel::Event>, timestamp: Timestamp) -> Entry {
+pub fn plain(kind: &str, event_id: Id<kernel::Event>, timestamp: Timestamp) -> Entry {
     Entry {
         action: Action {
             details: Details::default(),

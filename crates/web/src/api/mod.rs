@@ -150,7 +150,7 @@ async fn context(
 
 /// The fields of the body; no body is an object without fields.
 async fn fields(parts: &Parts, sent: Body) -> Result<Map<String, Value>> {
-    let sent = body::read(sent, limit!(BODY_BYTES)).await?;
+    let sent = body::read(&parts.headers, sent, limit!(BODY_BYTES)).await?;
     if sent.is_empty() {
         return Ok(Map::new());
     }

@@ -95,7 +95,9 @@ async fn posted(came: &Came, request: Request) -> Result<Posted, Refused> {
         return Err(invalid("send the parameters as `application/x-www-form-urlencoded`").into());
     }
     let authorization = Authorization::of(&parts.headers);
-    let body = body::read(sent, limit!(FORM_BYTES)).await.map_err(unread)?;
+    let body = body::read(&parts.headers, sent, limit!(FORM_BYTES))
+        .await
+        .map_err(unread)?;
     let place = came.ticket.enter().await.map_err(OAuthError::from)?;
     Ok(Posted {
         peer: came.peer.clone(),
@@ -106,7 +108,8 @@ async fn posted(came: &Came, request: Request) -> Result<Posted, Refused> {
 }
 
 fn unread(error: Error) -> Refused {
-    let status = (error.code == Code::BodyTooLarge).then_some(error.code.status());
+    let told = matches!(error.code, Code::BodyTooLarge | Code::UnsupportedMediaType);
+    let status = told.then_some(error.code.status());
     Refused {
         error: OAuthError::new(ErrorName::InvalidRequest, error.detail),
         status,

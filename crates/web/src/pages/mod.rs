@@ -1,8 +1,10 @@
-//! The few pages without sign-in: what this is, and setting up with a secret. Static files of one origin, no
+//! The few pages without sign-in: what this is, what each problem means, and setting up with a secret. Static files of one origin, no
 //! inline script or style, nothing from elsewhere, never in a frame and never kept.
 
+mod problem;
+
 use crate::{answer, door::Door};
-use axum::{Router, response::Response, routing::get};
+use axum::{Router, body::Body, response::Response, routing::get};
 use http::{HeaderName, HeaderValue, header};
 use std::sync::Arc;
 
@@ -38,13 +40,14 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
             "/setup.js",
             file("text/javascript; charset=utf-8", include_str!("setup.js")),
         )
+        .route("/problems/{code}", get(problem::page))
         .route(
             "/pages.css",
             file("text/css; charset=utf-8", include_str!("pages.css")),
         )
 }
 
-fn guarded(media_type: &'static str, text: &'static str) -> Response {
+fn guarded(media_type: &'static str, text: impl Into<Body>) -> Response {
     let mut response = answer::bytes(200, media_type, text);
     for (name, value) in GUARDS {
         response

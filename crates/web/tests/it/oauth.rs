@@ -90,6 +90,69 @@ async fn an_api_token_introspects() {
 }
 
 #[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_page() {
+    let world = World::new().await;
+    let refused = world.plain("GET", "/api/v1/orgs/acme/users").await;
+    let page = world
+        .plain("GET", refused.body["type"].as_str().unwrap())
+        .await;
+    assert_eq!(
+        (page.status.as_u16(), page.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
+    assert!(
+        page.text.contains("<h1>unauthenticated</h1>"),
+        "{}",
+        page.text
+    );
+    assert!(!page.header("content-security-policy").is_empty());
+    for none in ["/problems/nothing", "/problems/%3Cb%3E", "/problems/"] {
+        assert_eq!(
+            world.plain("GET", none).await.refusal(),
+            (404, "not_found"),
+            "{none}"
+        );
+    }
+}
+
+/// REL-17: a few bytes that unpack to gigabytes are refused by name on every door, before anything is unpacked.
+#[tokio::test]
+async fn a_packed_body_is_refused_on_every_door() {
+    let world = World::new().await;
+    let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+    let doors = [
+        (
+            "/o/acme/oauth2/token",
+            form,
+            "grant_type=client_credentials",
+        ),
+        ("/o/acme/oauth2/introspect", form, "token=x"),
+        ("/o/acme/oauth2/revoke", form, "token=x"),
+        ("/api/v1/orgs/acme/roles", json, "{}"),
+        ("/api/v1/setup", json, "{}"),
+        ("/o/acme/mcp", json, "{}"),
+    ];
+    for (path, kind, body) in doors {
+        for (encoding, packed) in [
+            ("gzip", true),
+            ("identity, br", true),
+            ("", true),
+            ("Identity", false),
+        ] {
+            let headers = [("content-type", kind), ("content-encoding", encoding)];
+            let answer = world.asked("POST", path, &headers, body).await;
+            let told = answer.text.contains("Content-Encoding");
+            assert_eq!(
+                (answer.status == 415, told),
+                (packed, packed),
+                "{path} {encoding}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_documents_are_the_same_in_each_place_and_open_to_pages() {
     let world = World::new().await;
     let first = world

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
 };
 
 #[test]
@@ -90,7 +91,85 @@ fn config_check_names_file_line_and_field_and_repeats_no_secret() {
         true
     );
     run(&["config", "check", "/not/there.toml"]).with(3);
+    config_check_opens_what_is_named(&file);
     run(&["config", "check"]).with(2);
+}
+
+/// Everything that is wrong with the files that are named, each with its line, and nothing that is in them.
+fn config_check_opens_what_is_named(file: &Path) {
+    let folder = file.parent().unwrap();
+    let (path, at) = (file.to_str().unwrap(), |name: &str| {
+        folder.join(name).display().to_string()
+    });
+    let tls = testkit::certificates::Authority::new().issue(&["localhost"]);
+    for (name, text) in [
+        ("db", "postgres://u:hunter2@db.example/x?sslmode=disable"),
+        ("good-db", "postgres://u:hunter2@localhost/x"),
+        ("redis", "hunter2"),
+        ("key", "hunter2"),
+        ("empty", " \n"),
+        ("tls.crt", &tls.certificate),
+        ("tls.key", &tls.key),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let wrong = format!(
+        "data = \"{}\"\n\n[redis]\nurl_file = \"{}\"\n[database]\nurl_file = \"{}\"\n[keys]\ninstance_file = \"{}\"\n\
+         [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n[witness]\nfile = \"{}\"\n",
+        at("key"),
+        at("redis"),
+        at("db"),
+        at("key"),
+        at("tls.crt"),
+        at("redis"),
+        at("none/witness"),
+    );
+    fs::write(file, wrong).unwrap();
+    let said = run(&["config", "check", path]).with(1);
+    for told in [
+        "1: `data`",
+        "4: `redis.url_file`",
+        "6: `database.url_file`",
+        "8: `keys.instance_file`",
+        "10: `tls.certificate`",
+        "13: `witness.file`",
+    ] {
+        assert!(
+            said.err.contains(&format!("{path}:{told} ")),
+            "{told}: {}",
+            said.err
+        );
+    }
+    assert!(!said.said().contains("hunter2"), "{}", said.said());
+    for missing in ["nowhere", "empty"] {
+        fs::write(
+            file,
+            format!("[database]\nurl_file = \"{}\"\n", at(missing)),
+        )
+        .unwrap();
+        let said = run(&["config", "check", path]).with(1);
+        assert!(
+            said.err
+                .contains(&format!("{path}:2: `database.url_file` ")),
+            "{}",
+            said.err
+        );
+    }
+    let right = format!(
+        "data = \"{}\"\n[database]\nurl_file = \"{}\"\n[keys]\ninstance_file = \"{}\"\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\
+         [witness]\nfile = \"{}\"\n",
+        at("data"),
+        at("good-db"),
+        at("new-key"),
+        at("tls.crt"),
+        at("tls.key"),
+        at("witness"),
+    );
+    fs::write(file, right).unwrap();
+    run(&["config", "check", path]).with(0);
+    for made in ["data", "new-key", "witness"] {
+        assert!(!folder.join(made).exists(), "{made} was made");
+    }
 }
 
 #[test]

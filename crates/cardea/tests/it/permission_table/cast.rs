@@ -207,6 +207,7 @@ impl Cast {
     async fn knock(&self, door: &DoorRow, slug: &str, caller: Option<&Api>) -> String {
         let path = door.path.replace("{org}", slug);
         let path = path.replace("{*tile}", "0/000.p/1");
+        let path = path.replace("{code}", "not_found");
         let address = format!("{}{path}", self.world.url);
         let mut request = Request::new(door.method.parse().unwrap(), &address).unwrap();
         if let Some(api) = caller {

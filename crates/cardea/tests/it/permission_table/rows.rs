@@ -152,5 +152,6 @@ pub const DOORS: &[DoorRow] = &[
     get("/"),
     get("/setup"),
     get("/setup.js"),
+    get("/problems/{code}"),
     get("/pages.css"),
 ];
