@@ -19,6 +19,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const TURN: usize = 16;
 /// How much longer than it worked it rests: those who write at full rate do not feel it.
 const REST: u32 = 3;
+/// How many logs may fail before a round is given up.
+const PATIENCE: u32 = 16;
 const WAITING: &str = "cardea_search_waiting_entries";
 
 /// How far searching is behind the logs.
@@ -95,17 +97,27 @@ impl Searching {
             .map(|(stream, head)| behind(&known, *stream, head.seq))
             .sum();
         self.tell(Some(waiting));
+        let mut failed = 0;
         for (stream, head) in heads {
             let before = behind(&known, stream, head.seq);
             if before == 0 {
                 continue;
             }
-            let covered = follow(platform, stream).await?;
+            let covered = match follow(platform, stream).await {
+                Ok(covered) => covered,
+                // One log that cannot be read holds up no other.
+                Err(error) if failed < PATIENCE => {
+                    tracing::warn!(%stream, %error, "what a log is searched by was not made; tried again shortly");
+                    failed += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             known.insert(stream, covered);
             waiting = waiting.saturating_sub(before) + behind(&known, stream, head.seq);
             self.tell(Some(waiting));
         }
-        Ok(waiting > 0)
+        Ok(waiting > 0 && failed == 0)
     }
 }
 
