@@ -33,6 +33,9 @@ use std::{
 use store::Store;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+/// More requests than this carried out at once keep the processors busy.
+const MANY: usize = 8;
+
 /// What sort of request it is, the last to be refused first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -219,6 +222,14 @@ impl Gate {
         while self.is_hopeless(Class::Job) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Rests after work that nobody waits for and that took this long: three times as long, and thirty times while
+    /// many requests are carried out, so that those feel next to nothing of it.
+    pub(crate) async fn rest(&self, worked: Micros) {
+        let running: usize = self.pools.iter().map(|pool| pool.running()).sum();
+        let times = if running > MANY { 30 } else { 3 };
+        tokio::time::sleep(Duration::from_micros(worked.get().unsigned_abs()) * times).await;
     }
 
     /// Measures for as long as the task lives.

@@ -17,8 +17,6 @@ use tokio::time::{MissedTickBehavior, interval};
 const EVERY: Duration = Duration::from_secs(5);
 /// How many stretches of one log are made before the next log has its turn.
 const TURN: usize = 16;
-/// How much longer than it worked it rests: those who write at full rate do not feel it.
-const REST: u32 = 3;
 /// How many logs may fail before a round is given up.
 const PATIENCE: u32 = 16;
 const WAITING: &str = "cardea_search_waiting_entries";
@@ -132,8 +130,7 @@ async fn follow(platform: &Platform, stream: Stream) -> Result<u64> {
         if !done.more {
             break;
         }
-        let took = platform.clock.boot().since(from).get();
-        tokio::time::sleep(Duration::from_micros(took.unsigned_abs()) * REST).await;
+        platform.gate.rest(platform.clock.boot().since(from)).await;
     }
     Ok(covered)
 }

@@ -27,8 +27,6 @@ const MOST: u64 = 256;
 
 /// How many times `AT_ONCE` the background makes of one log before it looks at the next.
 const TURN: usize = 64;
-/// How much longer than it worked it rests: those who write at full rate do not feel it.
-const REST: u32 = 10;
 
 /// A tree at its head, with the tiles that somebody asked for.
 pub(super) struct Tree {
@@ -230,8 +228,7 @@ async fn follow(platform: &Platform, stream: Stream) -> Result<bool> {
         if catch_up(platform, stream, AT_ONCE).await? {
             return Ok(true);
         }
-        let took = platform.clock.boot().since(from).get();
-        tokio::time::sleep(Duration::from_micros(took.unsigned_abs()) * REST).await;
+        platform.gate.rest(platform.clock.boot().since(from)).await;
     }
     Ok(false)
 }
