@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `kill` and `generate`. Development only.
+//! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `kill`, `differential` and `generate`. Development only.
 //! Nothing of the product depends on this crate, and it depends on no crate of the product.
 
 mod bench;
+mod differential;
 mod generate;
 mod house;
 mod install;
@@ -33,6 +34,8 @@ enum Task {
     Bench(bench::Options),
     /// Kill servers under load, again and again, and look at what is left
     Kill(kill::Options),
+    /// Compare the relation engine with its specification on random models, tuples and questions
+    Differential(differential::Options),
     /// Write the generated files again
     Generate,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Bench(options) => bench::run(&root, &options),
         Task::Kill(options) => kill::run(&root, &options),
+        Task::Differential(options) => differential::run(&root, &options),
         Task::Generate => generate::run(&root),
     };
     match done {

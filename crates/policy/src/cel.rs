@@ -32,6 +32,7 @@ use authz::model::{Condition, Model, Position};
 use authz::relation::{Context, Failure};
 use kernel::limits::{MODEL_CONDITIONS, TUPLE_CONTEXT_BYTES};
 use node::Program;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -112,6 +113,9 @@ impl Compiled {
             let quoted: String = name.chars().take(80).flat_map(char::escape_debug).collect();
             return Err(value(&quoted, "is not a parameter of the condition".into()));
         }
+        if let Some(name) = unprintable(context) {
+            return Err(value(name, "has a value with control characters".into()));
+        }
         let bytes = serde_json::to_vec(context).map_or(usize::MAX, |text| text.len());
         if bytes > TUPLE_CONTEXT_BYTES {
             return Err(Failure::Cost {
@@ -133,6 +137,23 @@ impl Compiled {
         let at = *self.by_name.get(name)?;
         Some((at, self.programs.get(at)?))
     }
+}
+
+/// The first value of a context, by its name, in which there are control characters; none belong into a tuple or a
+/// request. The name itself may have some.
+pub fn unprintable(context: &Context) -> Option<&str> {
+    fn bad(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains(char::is_control),
+            Value::Array(all) => all.iter().any(bad),
+            Value::Object(all) => unprintable(all).is_some(),
+            _ => false,
+        }
+    }
+    let found = context
+        .iter()
+        .find(|(name, value)| name.contains(char::is_control) || bad(value));
+    found.map(|(name, _)| name.as_str())
 }
 
 /// A problem with its place as line and column.

@@ -1,7 +1,7 @@
 //! The engine on cases by hand: the same that the specification answers, and what it has beyond it: snapshots, bounds
 //! that say where they were met, contextual tuples, names it does not know.
 
-use super::fact::{ByContext, Fact, fact, facts};
+use super::fact::{ByContext, Fact, fact, facts, failure};
 use super::spec_cases::{CASES, question};
 use authz::model::Model;
 use authz::relation::{
@@ -342,6 +342,46 @@ fn one_step_is_expanded() {
         .expand(Object::parse("doc:9").unwrap(), "blocked")
         .unwrap();
     assert_eq!(nothing, Expansion::Users(vec![]));
+}
+
+#[test]
+fn a_condition_that_fails_decides_nothing_and_says_why() {
+    let types = "type doc\n relations\n  define banned: [user with c]\n  define viewer: [user, user with c]\n  define view: viewer but not banned";
+    let (tuples, plan) = world(
+        types,
+        &[
+            "doc:1#viewer@user:1",
+            "doc:1#banned@user:1 with c=unknown",
+            "doc:2#viewer@user:1 with c=unknown",
+        ],
+    );
+    let why = Unsettled {
+        failed: [failure()].into(),
+        ..Unsettled::default()
+    };
+    let undecided = Ok(Decision::Conditional(why.clone()));
+    for text in [
+        "doc:1#view@user:1",
+        "doc:1#banned@user:1",
+        "doc:2#view@user:1",
+    ] {
+        assert_eq!(ask(&tuples, &plan, text), undecided, "{text}");
+    }
+    assert!(allowed(&tuples, &plan, "doc:1#viewer@user:1"));
+    let query = query(&tuples, &plan, 0, Budget::default());
+    let subject = Subject::parse("user:1").unwrap();
+    let listed = query.list_objects("doc", "view", subject).unwrap();
+    let both = ["doc:1".to_owned(), "doc:2".to_owned()].into();
+    assert_eq!((listed.found.len(), listed.conditional), (0, both));
+    assert_eq!(listed.unsettled, why);
+    let filter = UserFilter {
+        type_name: "user",
+        relation: None,
+    };
+    let object = Object::parse("doc:1").unwrap();
+    let listed = query.list_users(object, "view", filter).unwrap();
+    assert_eq!((listed.found.len(), listed.conditional.len()), (0, 1));
+    assert_eq!(listed.unsettled, why);
 }
 
 #[test]

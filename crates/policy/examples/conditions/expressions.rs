@@ -415,7 +415,7 @@ impl Dice {
                 json!("A1"),
                 json!("日本"),
                 json!("1"),
-                json!("é\n"),
+                json!("é"),
             ],
             "timestamp" => vec![
                 json!("2024-02-29T23:59:59.123456789Z"),

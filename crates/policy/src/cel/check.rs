@@ -190,6 +190,12 @@ impl Check {
             return Ok((Node::Has(Box::new(of), field.as_str().into()), Type::Bool));
         }
         let (nodes, types) = self.all_of(arguments)?;
+        // In a list that says itself that it is empty is nothing, whatever it would be.
+        if let ("in", [_, Node::List(all)]) = (name, nodes.as_slice())
+            && all.is_empty()
+        {
+            return Ok((Node::Constant(Value::Bool(false)), Type::Bool));
+        }
         if let Some((function, gives)) = general(name, &types) {
             return Ok((Node::Call(function, nodes.into()), gives));
         }

@@ -63,12 +63,14 @@ impl Evaluation {
             Node::Field(of, field) => {
                 let map = self.fields(of)?;
                 let found = map.get(&Key::Text(Arc::clone(field)));
-                found.cloned().ok_or_else(|| no_key(field))
+                found.cloned().ok_or(Fault::new("the map has no such key"))
             }
-            Node::Has(of, field) => {
-                let map = self.fields(of)?;
-                Ok(Value::Bool(map.contains_key(&Key::Text(Arc::clone(field)))))
-            }
+            // What is neither a map nor a list has no fields, and that is an answer.
+            Node::Has(of, field) => Ok(Value::Bool(match self.value(of)? {
+                Value::Map(map) => map.contains_key(&Key::Text(Arc::clone(field))),
+                Value::List(_) => return Err(Fault::new("a list has no fields")),
+                _ => false,
+            })),
             Node::Call(function, arguments) => {
                 let mut values: SmallVec<[Value; 2]> = SmallVec::new();
                 for one in arguments {
@@ -106,9 +108,7 @@ impl Evaluation {
             let name = name.ok_or_else(|| {
                 Fault::of(format!("a {} cannot be the key of a map", key.type_name()))
             })?;
-            if map.insert(name, self.value(value)?).is_some() {
-                return Err(Fault::new("a map has a key twice"));
-            }
+            map.insert(name, self.value(value)?);
         }
         Ok(Value::Map(Arc::new(map)))
     }
@@ -211,8 +211,4 @@ impl Iterator for Elements {
         self.at += 1;
         element
     }
-}
-
-fn no_key(_: &str) -> Fault {
-    Fault::new("the map has no such key")
 }

@@ -20,7 +20,7 @@ const MARKS: [&str; 23] = [
     "(", ")", "[", "]", "{",
 ];
 
-const SMALLEST: &str = "9223372036854775808";
+const SMALLEST: [&str; 2] = ["9223372036854775808", "0x8000000000000000"];
 
 /// Reads a text from its beginning.
 pub(super) struct Lexer<'a> {
@@ -64,9 +64,10 @@ impl<'a> Lexer<'a> {
             self.at += length;
             return Ok((Token::Literal(value), at));
         }
-        let smallest = rest.strip_prefix(SMALLEST);
-        if smallest.is_some_and(|rest| !rest.starts_with(|c| in_word(c) || c == '.')) {
-            self.at += SMALLEST.len();
+        let ends = |rest: &str| !rest.starts_with(|c| in_word(c) || c == '.');
+        let smallest = |one: &&&str| rest.strip_prefix(**one).is_some_and(ends);
+        if let Some(digits) = SMALLEST.iter().find(smallest) {
+            self.at += digits.len();
             return Ok((Token::Smallest, at));
         }
         let digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());

@@ -58,7 +58,7 @@ impl Fold {
         match (name, arguments) {
             ("all", 2) => Some(Self::All),
             ("exists", 2) => Some(Self::Exists),
-            ("exists_one" | "existsOne", 2) => Some(Self::ExistsOne),
+            ("exists_one", 2) => Some(Self::ExistsOne),
             ("map", 2 | 3) => Some(Self::Map),
             ("filter", 2) => Some(Self::Filter),
             _ => None,

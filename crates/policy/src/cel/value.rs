@@ -85,6 +85,7 @@ impl Value {
             (Self::Time(a), Self::Time(b)) => a == b,
             (Self::Type(a), Self::Type(b)) => a == b,
             (Self::Address(a), Self::Address(b)) => a == b,
+            (Self::Address(_), Self::Null) => false,
             (Self::Address(_), _) => return Err(no_overload("==", &[self, other])),
             (Self::List(a), Self::List(b)) => {
                 if a.len() != b.len() {
@@ -113,9 +114,9 @@ impl Value {
         })
     }
 
-    /// Which comes first; an error for values that have no order.
-    pub(super) fn order(&self, other: &Self, meter: &mut Meter) -> Result<Ordering, Fault> {
-        Ok(match (self, other) {
+    /// Which comes first, nothing beside what is not a number; an error for values that have no order.
+    pub(super) fn order(&self, other: &Self, meter: &mut Meter) -> Result<Option<Ordering>, Fault> {
+        Ok(Some(match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Text(a), Self::Text(b)) => {
                 meter.pay_bytes(a.len().min(b.len()))?;
@@ -127,12 +128,8 @@ impl Value {
             }
             (Self::Duration(a), Self::Duration(b)) => a.cmp(b),
             (Self::Time(a), Self::Time(b)) => a.cmp(b),
-            _ => match number_order(self, other) {
-                Some(Some(order)) => order,
-                Some(None) => return Err(Fault::new("what is not a number has no order")),
-                None => return Err(no_overload("<", &[self, other])),
-            },
-        })
+            _ => return number_order(self, other).ok_or_else(|| no_overload("<", &[self, other])),
+        }))
     }
 }
 

@@ -215,6 +215,12 @@ fn a_tuple_is_written_only_with_values_that_fit() {
         ask(json!({ "z\n": 1 })),
         said("condition `c`: parameter `z\\n` is not a parameter of the condition")
     );
+    for value in [json!({ "y": ["a\0"] }), json!({ "y": ["\n"] })] {
+        let wanted = "condition `c`: parameter `y` has a value with control characters";
+        assert_eq!(ask(value), said(wanted));
+    }
+    let deep = context(&json!({ "a": [{ "b\u{7}": 1 }] }));
+    assert_eq!(policy::cel::unprintable(&deep), Some("a"));
     let long = "a".repeat(33_000);
     assert_eq!(
         ask(json!({ "y": [long] })),
