@@ -17,9 +17,9 @@ const BUSY: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(250);
 /// How long the writer may have to wait for readers of the old log, before the next try.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Frames of 4 KiB: 16 MiB. Writing over a log costs less than making it longer, and a page that was written often
+/// Frames of 4 KiB: 64 MiB. Writing over a log costs less than making it longer, and a page that was written often
 /// between two moves is moved once.
-const LONG: u64 = 4_096;
+const LONG: u64 = 16_384;
 
 /// Tells the thread to stop.
 #[derive(Default)]
