@@ -31,16 +31,32 @@ fn plain_part(part: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b))
 }
 
+fn first(text: &str) -> &str {
+    text.split(':').next().unwrap_or_default()
+}
+
 fn reserved(first: &str) -> bool {
     let first = first.to_ascii_lowercase();
     first.starts_with("mcp") || first.starts_with("openid") || CATEGORIES.contains(&first.as_str())
 }
 
 impl Scope {
+    /// Reads a name that a connection is to declare.
+    ///
+    /// # Errors
+    /// When it is no scope, holds a wildcard, or begins with a name that the platform keeps for itself. What was
+    /// declared before the platform took a name stays declared.
+    pub fn declare(text: &str) -> Result<Self, ScopeError> {
+        let scope = Self::parse(text)?;
+        if reserved(first(text)) {
+            return Err(ScopeError::Reserved(text.into()));
+        }
+        Ok(scope)
+    }
     /// Reads a plain scope name, at most 128 bytes.
     ///
     /// # Errors
-    /// When it is no scope, reserved, or holds a wildcard.
+    /// When it is no scope or holds a wildcard.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         if text.contains('*') {
             return Err(ScopeError::Wildcard(text.into()));
@@ -48,9 +64,6 @@ impl Scope {
         let parts: Vec<&str> = text.split(':').collect();
         if text.len() > 128 || parts.len() < 2 || !parts.iter().all(|part| plain_part(part)) {
             return Err(ScopeError::Shape(text.chars().take(128).collect()));
-        }
-        if parts.first().is_some_and(|first| reserved(first)) {
-            return Err(ScopeError::Reserved(text.into()));
         }
         Ok(Self(text.into()))
     }
@@ -100,7 +113,7 @@ impl ScopePattern {
     /// Reads a scope or a pattern.
     ///
     /// # Errors
-    /// When it is neither, or reserved.
+    /// When it is neither.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let shape = || ScopeError::Shape(text.chars().take(128).collect());
         let parts: Vec<&str> = text.split(':').collect();
@@ -108,9 +121,6 @@ impl ScopePattern {
         let known = parts.iter().all(|part| *part == "*" || plain_part(part));
         if text.len() > 128 || parts.len() < 2 || wild > 1 || !known {
             return Err(shape());
-        }
-        if parts.first().is_some_and(|first| reserved(first)) {
-            return Err(ScopeError::Reserved(text.into()));
         }
         Ok(Self(text.into()))
     }
@@ -121,6 +131,10 @@ impl ScopePattern {
     /// Whether a wildcard stands in it.
     pub fn is_wild(&self) -> bool {
         self.0.contains('*')
+    }
+    /// Whether it begins with a name that the platform keeps for itself, so that nothing new can be declared under it.
+    pub fn is_reserved(&self) -> bool {
+        reserved(first(&self.0))
     }
     /// Whether it covers this scope.
     pub fn covers(&self, scope: &Scope) -> bool {
@@ -186,8 +200,14 @@ mod tests {
             "mcp-x:read",
         ] {
             assert!(
-                matches!(Scope::parse(kept), Err(ScopeError::Reserved(_))),
+                matches!(Scope::declare(kept), Err(ScopeError::Reserved(_))),
                 "{kept}"
+            );
+            let stored: Scope = serde_json::from_value(kept.into()).unwrap();
+            assert_eq!(
+                stored.as_str(),
+                kept,
+                "what was declared before stays readable"
             );
         }
         assert!(matches!(

@@ -6,7 +6,7 @@ pub mod worker;
 
 use crate::{program::Place, world::text};
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{
@@ -251,8 +251,20 @@ async fn stands(wire: &Wire, done: &Done) {
             return;
         }
     };
-    let seen = wire.api.get(&path).await.ok();
+    let seen = settled(wire, &path).await;
     assert_eq!(seen[field], expected, "{path}: {seen}");
+}
+
+/// What a read answers once the server can prove its state again: it is often killed on a busy machine.
+async fn settled(wire: &Wire, path: &str) -> Value {
+    for _ in 0..50 {
+        let answer = wire.api.get(path).await;
+        if answer.status != 503 {
+            return answer.ok();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    wire.api.get(path).await.ok()
 }
 
 /// At the end: what was revoked in any round still is, and every list has each thing once.

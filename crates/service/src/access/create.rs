@@ -112,6 +112,13 @@ fn scopes(view: &View, mut wanted: Vec<ScopePattern>) -> Result<Vec<ScopePattern
             .connections()
             .any(|connection| connection.scopes.contains(scope))
     };
+    if let Some(kept) = wanted.iter().find(|pattern| pattern.is_reserved()) {
+        let detail = format!(
+            "`{}` begins with a name that is reserved; choose another first part",
+            kept.as_str()
+        );
+        return Err(Error::invalid("scopes", detail));
+    }
     for pattern in wanted.iter().filter(|pattern| !pattern.is_wild()) {
         if !Scope::parse(pattern.as_str()).is_ok_and(|scope| declared(&scope)) {
             let detail = format!(

@@ -18,7 +18,7 @@ pub(super) fn scopes(texts: &[String]) -> Result<Vec<Scope>> {
         .at(limit!(SCOPES)));
     }
     let read = texts.iter().enumerate().map(|(n, text)| {
-        Scope::parse(text)
+        Scope::declare(text)
             .map_err(|error| Error::invalid(&format!("scopes.{n}"), error.to_string()))
     });
     let mut scopes = read.collect::<Result<Vec<Scope>>>()?;
