@@ -23,6 +23,8 @@ pub trait Facts {
     fn credential_since(&self, agent: &AgentCore, now: Timestamp) -> Option<Timestamp>;
     /// A connection.
     fn connection(&self, connection: Id<Connection>) -> Option<&ConnectionCore>;
+    /// The connections that declare the scope with this text, oldest first.
+    fn declaring(&self, scope: &str) -> impl Iterator<Item = &ConnectionCore>;
     /// A run that has not ended.
     fn run(&self, run: Id<Run>) -> Option<&RunCore>;
     /// An API token.

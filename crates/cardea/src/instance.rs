@@ -216,6 +216,8 @@ async fn build(
         node: Arc::new(node),
         keyring,
         keys: KeyCache::default(),
+        addresses: Default::default(),
+        decided: Default::default(),
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),

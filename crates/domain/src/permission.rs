@@ -71,6 +71,11 @@ permissions! {
     "dispatch" {
         DispatchEvaluate "evaluate" "Ask whether an agent should get a task";
     }
+    "decisions" {
+        DecisionsEvaluate "evaluate" "Ask whether anybody may do anything to a resource of an application";
+        DecisionsSearch "search" "Ask who may do something, what they may do it to, and what they may do";
+        DecisionsExplain "explain" "Ask why a decision is what it is";
+    }
     "tokens" {
         TokensRead "read" "See API tokens";
         TokensCreate "create" "Make API tokens";

@@ -196,6 +196,14 @@ limits! {
     RELATION_NODES: usize = 100_000, "usersets";
     /// Usersets that one listing of objects or users may visit.
     RELATION_LIST_NODES: usize = 10_000_000, "usersets";
+    /// Longest type, identifier or name of an action in a question to the decision API.
+    ENTITY_BYTES: usize = 1_024, "bytes";
+    /// Questions of one batch to the decision API.
+    EVALUATIONS: usize = 500, "questions";
+    /// Candidates that one page of a search of the decision API looks at; a page may end before it is full.
+    SEARCH_CANDIDATES: usize = 10_000, "candidates";
+    /// Addresses of people that one node remembers for questions to the decision API.
+    ADDRESSES: usize = 65_536, "addresses";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

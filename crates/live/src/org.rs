@@ -4,7 +4,7 @@
 use crate::deny::DenySet;
 use domain::{
     AgentCore, ApiTokenCore, AssignmentCore, Builtin, Change, ConnectionCore, GrantId, Held,
-    Holder, KillTarget, MembershipState, RevocationCore, RoleCore, RunCore, SecretCore,
+    Holder, KillTarget, MembershipState, RevocationCore, RoleCore, RunCore, Scope, SecretCore,
     SettingsCore, SigningKeyCore, trust::TrustEventCore,
 };
 use imbl::{HashMap, OrdMap, OrdSet};
@@ -32,6 +32,8 @@ pub struct OrgState {
     pub(crate) token_keys: HashMap<String, Id<Token>>,
     pub(crate) connections: OrdMap<Id<Connection>, Arc<ConnectionCore>>,
     pub(crate) audiences: HashMap<String, Id<Connection>>,
+    /// By scope: the connections that declare it.
+    pub(crate) declared: OrdMap<Scope, OrdSet<Id<Connection>>>,
     pub(crate) runs: HashMap<Id<Run>, Arc<RunCore>>,
     pub(crate) trust: HashMap<Id<Agent>, Arc<Vec<TrustEventCore>>>,
     pub(crate) killed: HashMap<[u8; 16], ()>,
@@ -126,11 +128,29 @@ impl OrgState {
     }
 
     fn put_connection(&mut self, core: &ConnectionCore) {
-        if let Some(before) = self.connections.get(&core.id) {
+        if let Some(before) = self.connections.get(&core.id).cloned() {
             self.audiences.remove(&before.audience);
+            before
+                .scopes
+                .iter()
+                .for_each(|scope| self.withdraw(scope, core.id));
+        }
+        for scope in &core.scopes {
+            self.declared
+                .entry(scope.clone())
+                .or_default()
+                .insert(core.id);
         }
         self.audiences.insert(core.audience.clone(), core.id);
         self.connections.insert(core.id, Arc::new(core.clone()));
+    }
+
+    fn withdraw(&mut self, scope: &Scope, connection: Id<Connection>) {
+        let left = self.declared.get(scope).map(|ids| ids.without(&connection));
+        match left.filter(|left| !left.is_empty()) {
+            Some(left) => self.declared.insert(scope.clone(), left),
+            None => self.declared.remove(scope),
+        };
     }
 
     fn put_run(&mut self, core: &RunCore) {
@@ -155,6 +175,10 @@ impl OrgState {
         self.trust.insert(core.agent, Arc::new(events));
     }
 
+    /// Everybody with a membership, in the order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = Id<User>> {
+        self.members.keys().copied()
+    }
     /// A role by id.
     pub fn role(&self, id: Id<Role>) -> Option<&RoleCore> {
         self.roles.get(&id).map(|role| &role.core)
@@ -229,6 +253,10 @@ impl OrgState {
     /// Every connection, oldest first.
     pub fn connections(&self) -> impl Iterator<Item = &Arc<ConnectionCore>> {
         self.connections.values()
+    }
+    /// The scopes that connections declare, in order.
+    pub fn declared_scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.declared.keys()
     }
     /// A run that has not ended.
     pub fn run_core(&self, id: Id<Run>) -> Option<&Arc<RunCore>> {

@@ -72,6 +72,10 @@ impl Facts for View {
     fn connection(&self, connection: Id<Connection>) -> Option<&ConnectionCore> {
         self.org.connections.get(&connection).map(AsRef::as_ref)
     }
+    fn declaring(&self, scope: &str) -> impl Iterator<Item = &ConnectionCore> {
+        let declaring = self.org.declared.get(scope).into_iter().flatten();
+        declaring.filter_map(|id| self.connection(*id))
+    }
     fn run(&self, run: Id<Run>) -> Option<&RunCore> {
         self.org.runs.get(&run).map(AsRef::as_ref)
     }

@@ -10,6 +10,7 @@ mod caller;
 pub mod checkpoint;
 mod connections;
 mod cx;
+pub mod decisions;
 mod directory;
 mod dispatch;
 mod error;

@@ -53,7 +53,8 @@ pub(crate) async fn enter(
         turn::delay(&entrance.late).await;
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert("x-request-id", value);
+        let headers = response.headers_mut();
+        headers.entry("x-request-id").or_insert(value);
     }
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -131,6 +132,7 @@ fn door_of(route: &str) -> &'static str {
         "" => "none",
         _ if route.starts_with("/api/") => "api",
         _ if route.starts_with("/o/{org}/mcp") => "mcp",
+        _ if route.starts_with("/o/{org}/access/") => "authzen",
         _ if route.starts_with("/o/") || route.starts_with("/.well-known/") => "oauth",
         _ if route.starts_with("/health/") || route == "/metrics" => "health",
         _ => "pages",

@@ -5,6 +5,7 @@ mod answer;
 mod api;
 mod arrival;
 mod auth;
+mod authzen;
 mod body;
 mod door;
 mod enter;

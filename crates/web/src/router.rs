@@ -3,6 +3,7 @@
 use crate::{
     answer, api,
     arrival::Arrival,
+    authzen,
     door::Door,
     enter::{Entrance, enter},
     health,
@@ -31,6 +32,7 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .merge(api::routes(&door))
         .merge(oauth::routes())
+        .merge(authzen::routes())
         .merge(tools::routes(&door))
         .merge(health::routes())
         .merge(pages::routes())

@@ -31,6 +31,8 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         node,
         keyring: Keyring::new(&[7; 32]).unwrap(),
         keys: KeyCache::default(),
+        addresses: Default::default(),
+        decided: Default::default(),
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),

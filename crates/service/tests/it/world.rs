@@ -44,6 +44,8 @@ impl World {
             node,
             keyring: Keyring::new(&[7; 32]).unwrap(),
             keys: KeyCache::default(),
+            addresses: Default::default(),
+            decided: Default::default(),
             signatures: Default::default(),
             subjects: SubjectKeys::default(),
             failures: Failures::default(),

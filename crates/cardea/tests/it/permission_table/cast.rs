@@ -223,6 +223,7 @@ impl Cast {
                 request.form(&fields).unwrap()
             }
             Sent::Hello => hello(request),
+            Sent::Question => question(request),
         };
         let answer = Answer::from(client().send(request).await.unwrap());
         cell(&answer, answer.body["active"] == json!(false))
@@ -239,6 +240,15 @@ fn hello(request: Request) -> Request {
         .unwrap()
         .header("accept", "application/json, text/event-stream")
         .unwrap()
+}
+
+fn question(request: Request) -> Request {
+    let question = json!({
+        "subject": { "type": "user", "id": "sam@acme.example" },
+        "action": { "name": "read" },
+        "resource": { "type": "orders", "id": "1" },
+    });
+    request.json(&question).unwrap()
 }
 
 fn cell(answer: &Answer, less: bool) -> String {

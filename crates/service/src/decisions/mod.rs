@@ -1,0 +1,40 @@
+//! The decision API: may this subject do this action to this resource, asked by an application, by a connection about
+//! its own scopes, or by an agent about itself. Everything of a request is decided on one view, and what is said is
+//! what whoever asks may know. Nothing is written, and nothing a caller claims counts as a fact.
+
+mod addresses;
+mod asker;
+mod counts;
+mod evaluate;
+mod proof;
+mod search;
+
+pub use addresses::Addresses;
+pub use asker::{Asker, Credential};
+pub use counts::Decided;
+pub use evaluate::{batch, evaluate};
+pub use search::{Sought, search};
+
+use crate::Error;
+use live::View;
+use proto::authzen::{Metadata, Wrong};
+
+impl From<Wrong> for Error {
+    fn from(wrong: Wrong) -> Self {
+        Self::field(&wrong.field, wrong.code, wrong.detail)
+    }
+}
+
+/// The metadata of an organization's decision point; the same in each of its places.
+pub fn metadata(view: &View) -> Metadata {
+    let point = view.organization.issuer.clone();
+    let at = |path: &str| format!("{point}/access/v1/{path}");
+    Metadata {
+        access_evaluation_endpoint: at("evaluation"),
+        access_evaluations_endpoint: at("evaluations"),
+        search_subject_endpoint: at("search/subject"),
+        search_resource_endpoint: at("search/resource"),
+        search_action_endpoint: at("search/action"),
+        policy_decision_point: point,
+    }
+}

@@ -1,0 +1,7 @@
+//! The decision API as applications, connections and agents meet it on the wire.
+
+mod callers;
+mod input;
+mod roles;
+mod scene;
+mod search;
