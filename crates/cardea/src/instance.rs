@@ -218,6 +218,7 @@ async fn build(
         keys: KeyCache::default(),
         addresses: Default::default(),
         decided: Default::default(),
+        journal: Default::default(),
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),

@@ -202,6 +202,10 @@ limits! {
     EVALUATIONS: usize = 500, "questions";
     /// Candidates that one page of a search of the decision API looks at; a page may end before it is full.
     SEARCH_CANDIDATES: usize = 10_000, "candidates";
+    /// Decisions that one entry of the log tells of.
+    DECISIONS_PER_ENTRY: usize = 200, "decisions";
+    /// Decisions that may wait on one node until they are entered in the log; further ones are counted.
+    DECISIONS_WAITING: usize = 65_536, "decisions";
     /// Addresses of people that one node remembers for questions to the decision API.
     ADDRESSES: usize = 65_536, "addresses";
     /// Times a decision is made again after a concurrent change.

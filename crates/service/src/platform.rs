@@ -3,7 +3,7 @@
 
 use crate::{
     audit::{Failures, SubjectKeys},
-    decisions::{Addresses, Decided},
+    decisions::{Addresses, Decided, Journal},
     gate::Gate,
     node::Node,
     oauth::{KeyCache, Signatures},
@@ -29,6 +29,8 @@ pub struct Platform {
     pub addresses: Addresses,
     /// Counts of decisions.
     pub decided: Decided,
+    /// Decisions on their way into the log.
+    pub journal: Journal,
     /// Keys that seal personal fields.
     pub subjects: SubjectKeys,
     /// Counts of failed attempts.

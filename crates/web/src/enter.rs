@@ -5,7 +5,7 @@ use crate::{
     answer,
     arrival::Arrival,
     door::Door,
-    host::{Hosts, is_plain_path},
+    host::{Hosts, forwarded, is_plain_path},
     series::Series,
     turn::{self, Lateness},
 };
@@ -77,11 +77,13 @@ pub(crate) async fn enter(
 fn admit(hosts: &Hosts, request: &Request) -> Result<(), Error> {
     let path = request.uri().path();
     let by_address = path == "/metrics" || path.starts_with("/health/");
-    if !hosts.answers(request.uri(), request.headers(), by_address) {
+    // A proxy asks under the host and the path that its client asked for; a page that was rebound has no token.
+    let forwarded = forwarded(path);
+    if forwarded.is_none() && !hosts.answers(request.uri(), request.headers(), by_address) {
         let detail = "this server does not answer for that host; use the configured public URL or `localhost`";
         return Err(Error::new(Code::Misdirected, detail));
     }
-    if is_plain_path(path) {
+    if is_plain_path(forwarded.unwrap_or(path)) {
         Ok(())
     } else {
         Err(answer::nothing_here())

@@ -16,6 +16,7 @@ mod calls;
 mod canary;
 mod capabilities;
 mod cli;
+mod decision_log;
 mod demo;
 mod docs;
 mod durable;

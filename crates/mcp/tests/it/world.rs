@@ -33,6 +33,7 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         keys: KeyCache::default(),
         addresses: Default::default(),
         decided: Default::default(),
+        journal: Default::default(),
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),

@@ -146,6 +146,14 @@ impl Asker {
             By::Connection(_) => None,
         }
     }
+    /// Whoever asks, and by what sort of credential.
+    pub(super) fn principal(&self) -> (Principal, &'static str) {
+        let principal = match &self.by {
+            By::Caller(caller) => caller.principal,
+            By::Connection(connection) => Principal::Connection(connection.id),
+        };
+        (principal, self.kind().as_str())
+    }
     /// What sort of caller it is, for figures.
     pub(super) const fn kind(&self) -> Kind {
         match &self.by {
@@ -169,6 +177,16 @@ pub(super) enum Kind {
     ApiToken,
     Agent,
     Connection,
+}
+
+impl Kind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiToken => "api_token",
+            Self::Agent => "access_token",
+            Self::Connection => "client_secret",
+        }
+    }
 }
 
 async fn connection(

@@ -1,6 +1,6 @@
 //! Answers questions: one, or a batch at one revision.
 
-use super::{Asker, addresses, proof::proof};
+use super::{Asker, addresses, journal::Made, proof::proof};
 use crate::{Error, Platform, Result};
 use authz::{
     Facts,
@@ -100,9 +100,38 @@ pub async fn evaluate(
         |ask| decide(view, ask, view.now),
     );
     platform.decided.count(asker.kind(), answer.permit);
+    platform
+        .journal
+        .put(made(view, asker, who, question, &answer));
     let mut told = told(view, &answer, explain);
     told.context.proof = ask.filter(|_| explain).map(|ask| proof(view, &ask));
     Ok(told)
+}
+
+/// What the log tells of a decision.
+fn made(view: &View, asker: &Asker, who: Who, question: &Question<'_>, answer: &Answer) -> Made {
+    let named = |entity: &Entity| (entity.type_name.clone(), entity.id.clone());
+    Made {
+        org: view.id(),
+        by: asker.principal(),
+        at: view.now,
+        principal: principal(who),
+        subject: named(question.subject),
+        action: question.action.name.clone(),
+        resource: named(question.resource),
+        permit: answer.permit,
+        reason: answer.reason.as_str(),
+        revision: view.revision.state,
+    }
+}
+
+/// The id of a principal.
+pub(super) fn principal(who: Who) -> Option<String> {
+    match who {
+        Who::User(user) => Some(user.to_string()),
+        Who::Agent(agent) => Some(agent.to_string()),
+        Who::Unknown | Who::Stranger => None,
+    }
 }
 
 /// Answers the questions of a batch in their order, up to the one that settles it. One that has no answer is denied.

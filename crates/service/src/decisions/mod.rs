@@ -1,11 +1,13 @@
 //! The decision API: may this subject do this action to this resource, asked by an application, by a connection about
 //! its own scopes, or by an agent about itself. Everything of a request is decided on one view, and what is said is
-//! what whoever asks may know. Nothing is written, and nothing a caller claims counts as a fact.
+//! what whoever asks may know. The log hears of each, later; and nothing a caller claims counts as a fact.
 
 mod addresses;
 mod asker;
 mod counts;
 mod evaluate;
+mod forward;
+mod journal;
 mod proof;
 mod search;
 
@@ -13,6 +15,8 @@ pub use addresses::Addresses;
 pub use asker::{Asker, Credential};
 pub use counts::Decided;
 pub use evaluate::{batch, evaluate};
+pub use forward::{Forwarded, forward};
+pub use journal::{Journal, enter_decisions, write_decisions};
 pub use search::{Sought, search};
 
 use crate::Error;

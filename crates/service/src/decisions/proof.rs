@@ -2,6 +2,7 @@
 //! them, what an agent's ceiling and trust leave, and the same of its owner. It is worked out from the view on which was
 //! decided, and decides nothing.
 
+use super::evaluate;
 use authz::{
     Facts,
     decide::{Ask, Who, declared},
@@ -73,17 +74,12 @@ pub(super) fn proof(view: &View, ask: &Ask<'_>) -> Value {
 
 fn about(view: &View, ask: &Ask<'_>, who: Who) -> Proof {
     let found = declared(view, ask);
-    let principal = match who {
-        Who::User(user) => Some(user.to_string()),
-        Who::Agent(agent) => Some(agent.to_string()),
-        Who::Unknown | Who::Stranger => None,
-    };
     let scopes = found.iter().map(|(scope, connection)| Declared {
         scope: (*scope).clone(),
         connection: connection.id,
     });
     let mut proof = Proof {
-        principal,
+        principal: evaluate::principal(who),
         scopes: scopes.collect(),
         roles: Vec::new(),
         agent: None,

@@ -46,6 +46,7 @@ impl World {
             keys: KeyCache::default(),
             addresses: Default::default(),
             decided: Default::default(),
+            journal: Default::default(),
             signatures: Default::default(),
             subjects: SubjectKeys::default(),
             failures: Failures::default(),

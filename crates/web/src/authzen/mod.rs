@@ -2,11 +2,12 @@
 //! says and handed on; nothing is decided here.
 
 mod endpoints;
+mod forward;
 
 use crate::{door::Door, oauth::metadata};
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use std::sync::Arc;
 
@@ -27,6 +28,18 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
             post(endpoints::resources),
         )
         .route("/o/{org}/access/v1/search/action", post(endpoints::actions))
+        .route(
+            "/o/{org}/access/v1/forward/{connection}/{scope}",
+            any(forward::forward),
+        )
+        .route(
+            "/o/{org}/access/v1/forward/{connection}/{scope}/",
+            any(forward::forward),
+        )
+        .route(
+            "/o/{org}/access/v1/forward/{connection}/{scope}/{*path}",
+            any(forward::forward),
+        )
         .route("/o/{org}/.well-known/authzen-configuration", document())
         .route("/.well-known/authzen-configuration/o/{org}", document())
 }

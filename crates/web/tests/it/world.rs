@@ -62,6 +62,7 @@ fn platform(store: Store, node: Arc<Node>) -> Platform {
         keys: KeyCache::default(),
         addresses: Default::default(),
         decided: Default::default(),
+        journal: Default::default(),
         signatures: Default::default(),
         subjects: SubjectKeys::default(),
         failures: Failures::default(),

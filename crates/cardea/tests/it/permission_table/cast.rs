@@ -207,6 +207,11 @@ impl Cast {
     async fn knock(&self, door: &DoorRow, slug: &str, caller: Option<&Api>) -> String {
         let path = door.path.replace("{org}", slug);
         let path = path.replace("{*tile}", "0/000.p/1");
+        let path = path.replace(
+            "{connection}/{scope}",
+            "con_00000000000000000000000000/orders:read",
+        );
+        let path = path.replace("{*path}", "orders/1");
         let address = format!("{}{path}", self.world.url);
         let mut request = Request::new(door.method.parse().unwrap(), &address).unwrap();
         if let Some(api) = caller {

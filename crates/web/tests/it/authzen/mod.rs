@@ -1,6 +1,7 @@
 //! The decision API as applications, connections and agents meet it on the wire.
 
 mod callers;
+mod forward;
 mod input;
 mod roles;
 mod scene;

@@ -103,27 +103,41 @@ impl Scene {
         text(&self.done("POST", "/tokens", body).await, "token")
     }
 
-    /// An agent of a person's: its id and a control token.
-    pub async fn agent(&self, owner: &str, name: &str, ceiling: &[&str]) -> (String, String) {
+    /// An agent of a person's: its id and secret.
+    pub async fn registered(&self, owner: &str, name: &str, ceiling: &[&str]) -> (String, String) {
         let token = self.token_of(owner, ceiling).await;
         let body = json!({ "name": name, "owner": owner, "scope_ceiling": ceiling, "auth": { "method": "client_secret" } });
+        let authorization = format!("Bearer {token}");
         let made = self
             .sent(
                 "/api/v1/orgs/acme/agents",
-                &format!("Bearer {token}"),
+                &authorization,
                 &body.to_string(),
             )
             .await;
         assert_eq!(made.status, 201, "{}", made.text);
-        let (id, secret) = (
+        (
             text(&made.body, "client_id"),
             text(&made.body, "client_secret"),
-        );
+        )
+    }
+
+    /// A token of an agent's for an audience.
+    pub async fn issued(&self, (id, secret): (&str, &str), audience: &str) -> String {
         let form = format!(
-            "grant_type=client_credentials&client_id={id}&client_secret={secret}&resource=https://iam.example/o/acme"
+            "grant_type=client_credentials&client_id={id}&client_secret={secret}&resource={audience}"
         );
-        let control = self.world.form("/o/acme/oauth2/token", &form).await;
-        (id, text(&control.body, "access_token"))
+        let issued = self.world.form("/o/acme/oauth2/token", &form).await;
+        text(&issued.body, "access_token")
+    }
+
+    /// An agent of a person's: its id and a control token.
+    pub async fn agent(&self, owner: &str, name: &str, ceiling: &[&str]) -> (String, String) {
+        let (id, secret) = self.registered(owner, name, ceiling).await;
+        let control = self
+            .issued((&id, &secret), "https://iam.example/o/acme")
+            .await;
+        (id, control)
     }
 
     /// A JSON body under an `Authorization`.

@@ -1,0 +1,255 @@
+//! The decision log: every decision becomes part of an entry of its organization's log. A decision waits for nothing
+//! and is not held up by the log: it is put into a bounded queue, and whoever writes takes many at a time. What finds no
+//! room, or cannot be written, is counted, and the next entry of the organization says how many there were.
+
+use crate::{Act, Error, Peer, Platform, Result, audit};
+use domain::{Principal, Stream};
+use futures::future::join_all;
+use kernel::{
+    Id, Org, Timestamp,
+    limits::{DECISIONS_PER_ENTRY, DECISIONS_WAITING},
+};
+use metrics::Counter;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+use store::Record;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+
+const LOST: &str = "cardea_decisions_unrecorded_total";
+const EVERY: Duration = Duration::from_millis(200);
+/// Decisions that are taken at a time.
+const TAKEN: usize = 16 * DECISIONS_PER_ENTRY;
+
+/// Who asked, and by what sort of credential.
+pub(super) type By = (Principal, &'static str);
+
+/// One decision as the log tells of it.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub org: Id<Org>,
+    /// Who asked.
+    pub by: By,
+    pub at: Timestamp,
+    /// The person or agent, where the organization knows one.
+    pub principal: Option<String>,
+    /// As it was asked about.
+    pub subject: (String, String),
+    pub action: String,
+    pub resource: (String, String),
+    pub permit: bool,
+    pub reason: &'static str,
+    pub revision: u64,
+}
+
+/// Decisions that no entry tells of yet.
+pub struct Journal {
+    put: mpsc::Sender<Made>,
+    /// Held by whoever writes, until it is written.
+    waiting: tokio::sync::Mutex<mpsc::Receiver<Made>>,
+    /// How many were lost; looked at only when one is, and by whoever writes.
+    lost: Mutex<HashMap<Id<Org>, u64>>,
+    losses: OnceLock<Counter>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self::holding(DECISIONS_WAITING)
+    }
+}
+
+impl Journal {
+    fn holding(most: usize) -> Self {
+        let (put, waiting) = mpsc::channel(most);
+        Self {
+            put,
+            waiting: tokio::sync::Mutex::new(waiting),
+            lost: Mutex::default(),
+            losses: OnceLock::new(),
+        }
+    }
+
+    /// Takes in a decision, or counts it as lost.
+    pub(super) fn put(&self, made: Made) {
+        let losses = self.losses();
+        if let Err(full) = self.put.try_send(made) {
+            losses.increment(1);
+            self.lose(full.into_inner().org, 1);
+        }
+    }
+
+    fn losses(&self) -> &Counter {
+        self.losses.get_or_init(|| {
+            let says = "Decisions of which no entry of the log tells, because too many waited or it could not be written.";
+            metrics::describe_counter!(LOST, says);
+            metrics::counter!(LOST)
+        })
+    }
+
+    fn lost(&self) -> MutexGuard<'_, HashMap<Id<Org>, u64>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No entry tells of so many; the next one of the organization says so.
+    fn lose(&self, org: Id<Org>, count: u64) {
+        *self.lost().entry(org).or_default() += count;
+    }
+}
+
+fn take(waiting: &mut mpsc::Receiver<Made>) -> Vec<Made> {
+    let mut taken = Vec::new();
+    while taken.len() < TAKEN
+        && let Ok(made) = waiting.try_recv()
+    {
+        taken.push(made);
+    }
+    taken
+}
+
+/// Writes for as long as the task lives. What was begun is finished by a task of its own.
+pub async fn enter_decisions(platform: Arc<Platform>) {
+    let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let platform = platform.clone();
+        let written = tokio::spawn(async move { write_decisions(&platform).await });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "writing of decisions ended; it is begun again");
+        }
+    }
+}
+
+/// Writes entries about every decision that waits now, and about what was lost. It ends when it has written them, or
+/// could not: what could not be written is lost, and counted.
+pub async fn write_decisions(platform: &Platform) {
+    let mut waiting = platform.journal.waiting.lock().await;
+    loop {
+        let taken = take(&mut waiting);
+        let last = taken.len() < TAKEN;
+        let mut parts: BTreeMap<(Id<Org>, By), Vec<Made>> = BTreeMap::new();
+        for made in taken {
+            parts.entry((made.org, made.by)).or_default().push(made);
+        }
+        let mut lost = std::mem::take(&mut *platform.journal.lost());
+        let mut entries = Vec::new();
+        for ((org, by), all) in &parts {
+            for some in all.chunks(DECISIONS_PER_ENTRY) {
+                let dropped = lost.remove(org).unwrap_or_default();
+                entries.push(write(platform, *org, *by, some, dropped));
+            }
+        }
+        let silent = lost.into_iter();
+        entries.extend(
+            silent.map(|(org, dropped)| {
+                write(platform, org, (Principal::System, "job"), &[], dropped)
+            }),
+        );
+        join_all(entries).await;
+        if last {
+            return;
+        }
+    }
+}
+
+async fn write(platform: &Platform, org: Id<Org>, by: By, some: &[Made], dropped: u64) {
+    if let Err(error) = entered(platform, org, by, some, dropped).await {
+        let (count, journal) = (some.len() as u64, &platform.journal);
+        tracing::error!(%error, count, "decisions could not be entered in the log");
+        journal.losses().increment(count);
+        journal.lose(org, count + dropped);
+    }
+}
+
+async fn entered(
+    platform: &Platform,
+    org: Id<Org>,
+    by: By,
+    some: &[Made],
+    dropped: u64,
+) -> Result<()> {
+    let stream = Stream::org(org);
+    let mut decisions = Vec::with_capacity(some.len());
+    for made in some {
+        decisions.push(told(platform, stream, made).await?);
+    }
+    let act = Act::read("decisions.made")
+        .by(by.0, by.1)
+        .after(json!({ "count": some.len(), "dropped": dropped, "decisions": decisions }));
+    let peer = Peer {
+        request_id: "counted".into(),
+        door: "authzen",
+        ..Peer::default()
+    };
+    let entry = audit::prepare(platform, stream, None, &peer, act).await?;
+    let record = Record {
+        stream,
+        entry,
+        decided_at: None,
+        once: None,
+    };
+    platform.store.record(record).await.map_err(Error::from)?;
+    Ok(())
+}
+
+/// One decision. The address by which a person was named is not told where the person is known, and else it is sealed.
+async fn told(platform: &Platform, stream: Stream, made: &Made) -> Result<Value> {
+    let (of, id) = &made.subject;
+    let subject = match &made.principal {
+        Some(known) => json!({ "type": of, "id": known }),
+        None if id.contains('@') => {
+            let means = (&platform.store, &platform.keyring, &*platform.entropy);
+            let label = stream.to_string();
+            let sealed = platform
+                .subjects
+                .seal(means, stream, stream.bytes(), &label, id);
+            json!({ "type": of, "id": sealed.await? })
+        }
+        None => json!({ "type": of, "id": id }),
+    };
+    let (of, id) = &made.resource;
+    Ok(json!({
+        "at": made.at, "subject": subject, "action": made.action, "resource": { "type": of, "id": id },
+        "decision": made.permit, "reason": made.reason, "revision": made.revision,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(org: u8) -> Made {
+        let nothing = || (String::new(), String::new());
+        Made {
+            org: Id::from_bytes([org; 16]),
+            by: (Principal::System, "job"),
+            at: Timestamp::from_seconds(0),
+            principal: None,
+            subject: nothing(),
+            action: String::new(),
+            resource: nothing(),
+            permit: false,
+            reason: "no_permit",
+            revision: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_counted_for_its_organization() {
+        let journal = Journal::holding(3);
+        for org in [1, 2, 1, 1, 2, 1] {
+            journal.put(made(org));
+        }
+        let mut waiting = journal.waiting.lock().await;
+        assert_eq!(take(&mut waiting).len(), 3);
+        let lost = journal.lost().clone();
+        let of = |org: u8| lost.get(&Id::from_bytes([org; 16])).copied();
+        assert_eq!((of(1), of(2)), (Some(2), Some(1)));
+        assert!(take(&mut waiting).is_empty());
+        journal.put(made(2));
+        assert_eq!(take(&mut waiting).len(), 1, "there is room again");
+    }
+}
