@@ -130,27 +130,41 @@ pub async fn write_decisions(platform: &Platform) {
     loop {
         let taken = take(&mut waiting);
         let last = taken.len() < TAKEN;
-        let mut parts: BTreeMap<(Id<Org>, By), Vec<Made>> = BTreeMap::new();
+        let lost = std::mem::take(&mut *platform.journal.lost());
+        let mut all: BTreeMap<Id<Org>, OfOrganization> = BTreeMap::new();
         for made in taken {
-            parts.entry((made.org, made.by)).or_default().push(made);
+            let of = all.entry(made.org).or_default();
+            of.made.entry(made.by).or_default().push(made);
         }
-        let mut lost = std::mem::take(&mut *platform.journal.lost());
-        let mut entries = Vec::new();
-        for ((org, by), all) in &parts {
-            for some in all.chunks(DECISIONS_PER_ENTRY) {
-                let dropped = lost.remove(org).unwrap_or_default();
-                entries.push(write(platform, *org, *by, some, dropped));
-            }
+        for (org, count) in lost {
+            all.entry(org).or_default().dropped = count;
         }
-        let silent = lost.into_iter();
-        entries.extend(
-            silent.map(|(org, dropped)| {
-                write(platform, org, (Principal::System, "job"), &[], dropped)
-            }),
-        );
-        join_all(entries).await;
+        join_all(all.into_iter().map(|(org, of)| of.write(platform, org))).await;
         if last {
             return;
+        }
+    }
+}
+
+/// What is to be told in the log of one organization.
+#[derive(Default)]
+struct OfOrganization {
+    made: BTreeMap<By, Vec<Made>>,
+    dropped: u64,
+}
+
+impl OfOrganization {
+    /// One entry after the other, so that a caller's decisions are in the log in their order.
+    async fn write(mut self, platform: &Platform, org: Id<Org>) {
+        for (by, all) in &self.made {
+            for some in all.chunks(DECISIONS_PER_ENTRY) {
+                let dropped = std::mem::take(&mut self.dropped);
+                write(platform, org, *by, some, dropped).await;
+            }
+        }
+        if self.dropped > 0 {
+            let by = (Principal::System, "job");
+            write(platform, org, by, &[], self.dropped).await;
         }
     }
 }
