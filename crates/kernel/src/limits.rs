@@ -206,6 +206,8 @@ limits! {
     DECISIONS_PER_ENTRY: usize = 200, "decisions";
     /// Decisions that may wait on one node until they are entered in the log; further ones are counted.
     DECISIONS_WAITING: usize = 65_536, "decisions";
+    /// What those decisions may take in memory.
+    DECISIONS_WAITING_BYTES: usize = 32 * 1024 * 1024, "bytes";
     /// Addresses of people that one node remembers for questions to the decision API.
     ADDRESSES: usize = 65_536, "addresses";
     /// Times a decision is made again after a concurrent change.

@@ -7,13 +7,16 @@ use domain::{Principal, Stream};
 use futures::future::join_all;
 use kernel::{
     Id, Org, Timestamp,
-    limits::{DECISIONS_PER_ENTRY, DECISIONS_WAITING},
+    limits::{DECISIONS_PER_ENTRY, DECISIONS_WAITING, DECISIONS_WAITING_BYTES},
 };
 use metrics::Counter;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use store::Record;
@@ -45,11 +48,26 @@ pub(super) struct Made {
     pub revision: u64,
 }
 
+impl Made {
+    fn bytes(&self) -> usize {
+        let texts = [
+            &self.subject.0,
+            &self.subject.1,
+            &self.action,
+            &self.resource.0,
+            &self.resource.1,
+        ];
+        size_of::<Self>() + texts.map(String::len).iter().sum::<usize>()
+    }
+}
+
 /// Decisions that no entry tells of yet.
 pub struct Journal {
     put: mpsc::Sender<Made>,
     /// Held by whoever writes, until it is written.
     waiting: tokio::sync::Mutex<mpsc::Receiver<Made>>,
+    /// What those that wait take in memory.
+    bytes: AtomicUsize,
     /// How many were lost; looked at only when one is, and by whoever writes.
     lost: Mutex<HashMap<Id<Org>, u64>>,
     losses: OnceLock<Counter>,
@@ -67,6 +85,7 @@ impl Journal {
         Self {
             put,
             waiting: tokio::sync::Mutex::new(waiting),
+            bytes: AtomicUsize::new(0),
             lost: Mutex::default(),
             losses: OnceLock::new(),
         }
@@ -74,10 +93,13 @@ impl Journal {
 
     /// Takes in a decision, or counts it as lost.
     pub(super) fn put(&self, made: Made) {
-        let losses = self.losses();
-        if let Err(full) = self.put.try_send(made) {
+        let (losses, org, bytes) = (self.losses(), made.org, made.bytes());
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let room = before + bytes <= DECISIONS_WAITING_BYTES;
+        if !room || self.put.try_send(made).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             losses.increment(1);
-            self.lose(full.into_inner().org, 1);
+            self.lose(org, 1);
         }
     }
 
@@ -93,20 +115,21 @@ impl Journal {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn take(&self, waiting: &mut mpsc::Receiver<Made>) -> Vec<Made> {
+        let mut taken = Vec::new();
+        while taken.len() < TAKEN
+            && let Ok(made) = waiting.try_recv()
+        {
+            self.bytes.fetch_sub(made.bytes(), Ordering::Relaxed);
+            taken.push(made);
+        }
+        taken
+    }
+
     /// No entry tells of so many; the next one of the organization says so.
     fn lose(&self, org: Id<Org>, count: u64) {
         *self.lost().entry(org).or_default() += count;
     }
-}
-
-fn take(waiting: &mut mpsc::Receiver<Made>) -> Vec<Made> {
-    let mut taken = Vec::new();
-    while taken.len() < TAKEN
-        && let Ok(made) = waiting.try_recv()
-    {
-        taken.push(made);
-    }
-    taken
 }
 
 /// Writes for as long as the task lives. What was begun is finished by a task of its own.
@@ -128,7 +151,7 @@ pub async fn enter_decisions(platform: Arc<Platform>) {
 pub async fn write_decisions(platform: &Platform) {
     let mut waiting = platform.journal.waiting.lock().await;
     loop {
-        let taken = take(&mut waiting);
+        let taken = platform.journal.take(&mut waiting);
         let last = taken.len() < TAKEN;
         let lost = std::mem::take(&mut *platform.journal.lost());
         let mut all: BTreeMap<Id<Org>, OfOrganization> = BTreeMap::new();
@@ -258,12 +281,31 @@ mod tests {
             journal.put(made(org));
         }
         let mut waiting = journal.waiting.lock().await;
-        assert_eq!(take(&mut waiting).len(), 3);
+        assert_eq!(journal.take(&mut waiting).len(), 3);
         let lost = journal.lost().clone();
         let of = |org: u8| lost.get(&Id::from_bytes([org; 16])).copied();
         assert_eq!((of(1), of(2)), (Some(2), Some(1)));
-        assert!(take(&mut waiting).is_empty());
+        assert!(journal.take(&mut waiting).is_empty());
         journal.put(made(2));
-        assert_eq!(take(&mut waiting).len(), 1, "there is room again");
+        assert_eq!(journal.take(&mut waiting).len(), 1, "there is room again");
+    }
+
+    #[tokio::test]
+    async fn what_waits_takes_no_more_memory_than_it_may() {
+        let journal = Journal::default();
+        let long = "x".repeat(1_024 * 1_024);
+        for _ in 0..100 {
+            let action = long.clone();
+            journal.put(Made { action, ..made(1) });
+        }
+        let most = DECISIONS_WAITING_BYTES / long.len();
+        let lost = journal.lost().values().sum::<u64>();
+        assert!(
+            lost > 100 - most as u64 && lost < 102 - most as u64,
+            "{lost}"
+        );
+        let mut waiting = journal.waiting.lock().await;
+        assert_eq!(journal.take(&mut waiting).len() as u64, 100 - lost);
+        assert_eq!(journal.bytes.load(Ordering::Relaxed), 0);
     }
 }
