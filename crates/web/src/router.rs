@@ -5,7 +5,7 @@ use crate::{
     arrival::Arrival,
     door::Door,
     enter::{Entrance, enter},
-    health,
+    fga, health,
     host::Hosts,
     oauth, pages,
     series::Series,
@@ -31,6 +31,7 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .merge(api::routes(&door))
         .merge(oauth::routes())
+        .merge(fga::routes())
         .merge(tools::routes(&door))
         .merge(health::routes())
         .merge(pages::routes())
