@@ -21,5 +21,5 @@ pub use plan::Plan;
 pub use query::{Budget, Decision, Exceeded, Listing, Query, QueryError};
 pub use truth::{Conditions, Context, Holds, Truth};
 pub use tuple::{Object, Subject, Tuple, TupleError, TupleKey};
-pub use tuples::Tuples;
+pub use tuples::{Loading, Tuples};
 pub use users::UserFilter;

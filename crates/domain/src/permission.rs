@@ -97,6 +97,12 @@ permissions! {
         KillSwitchesRead "read" "See kill switches";
         KillSwitchesUpdate "update" "Set and lift kill switches";
     }
+    "relations" {
+        RelationsRead "read" "See relation stores, their models and tuples";
+        RelationsCheck "check" "Ask relation stores who is related to what";
+        RelationsWrite "write" "Write and delete relation tuples";
+        RelationsModels "models" "Make and delete relation stores, and write their models";
+    }
     "billing" {
         BillingRead "read" "See the subscription";
         BillingUpdate "update" "Change the subscription";

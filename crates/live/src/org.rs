@@ -1,14 +1,14 @@
 //! One organization's state as persistent maps: a step shares everything it does not touch with the state
 //! before it, so that a view taken earlier stays what it was. Ended runs are not kept: unknown means ended.
 
-use crate::deny::DenySet;
+use crate::{Relations, deny::DenySet, relations::Unusable};
 use domain::{
     AgentCore, ApiTokenCore, AssignmentCore, Builtin, Change, ConnectionCore, GrantId, Held,
-    Holder, KillTarget, MembershipState, RevocationCore, RoleCore, RunCore, Scope, SecretCore,
-    SettingsCore, SigningKeyCore, trust::TrustEventCore,
+    Holder, KillTarget, MembershipState, RelationStoreCore, RevocationCore, RoleCore, RunCore,
+    Scope, SecretCore, SettingsCore, SigningKeyCore, trust::TrustEventCore,
 };
 use imbl::{HashMap, OrdMap, OrdSet};
-use kernel::{Agent, Assignment, Connection, Id, Role, Run, Timestamp, Token, User};
+use kernel::{Agent, Assignment, Connection, Id, RelationStore, Role, Run, Timestamp, Token, User};
 use std::sync::Arc;
 
 /// A role with what it gives, worked out once.
@@ -40,6 +40,9 @@ pub struct OrgState {
     pub(crate) settings: Arc<SettingsCore>,
     pub(crate) keys: OrdMap<[u8; 16], Arc<SigningKeyCore>>,
     pub(crate) denied: DenySet,
+    pub(crate) stores: OrdMap<Id<RelationStore>, RelationStoreCore>,
+    /// What is loaded of the stores.
+    pub(crate) relations: HashMap<Id<RelationStore>, Arc<Relations>>,
 }
 
 impl OrgState {
@@ -86,7 +89,37 @@ impl OrgState {
                 self.denied.put(*core);
             }
             Change::RevocationRemoved(node) => self.denied.remove(*node),
+            Change::RelationStore(core) => self.put_store(core),
+            Change::AuthorizationModel(core) => {
+                self.relate(core.store, |relations| relations.put_model(core));
+            }
+            Change::Relations(core) => self.relate(core.store, |relations| relations.apply(core)),
             Change::Organization(_) | Change::Account(_) => {}
+        }
+    }
+
+    fn put_store(&mut self, core: &RelationStoreCore) {
+        if core.deleted {
+            self.stores.remove(&core.id);
+            self.relations.remove(&core.id);
+        } else {
+            self.stores.insert(core.id, *core);
+        }
+    }
+
+    /// Moves a store that is loaded. One that cannot be moved is loaded no more: whoever asks it is told why.
+    fn relate(
+        &mut self,
+        store: Id<RelationStore>,
+        step: impl FnOnce(&mut Relations) -> Result<(), Unusable>,
+    ) {
+        let Some(relations) = self.relations.get(&store) else {
+            return;
+        };
+        let mut next = (**relations).clone();
+        match step(&mut next) {
+            Ok(()) => drop(self.relations.insert(store, Arc::new(next))),
+            Err(_) => drop(self.relations.remove(&store)),
         }
     }
 
@@ -298,6 +331,18 @@ impl OrgState {
     /// leaves a mark at the highest revision among them, in the same commit.
     pub fn forgettable(&self, now: Timestamp, limit: usize) -> Vec<RevocationCore> {
         self.denied.forgettable(self, now, limit)
+    }
+    /// A relation store that was not deleted.
+    pub fn relation_store(&self, id: Id<RelationStore>) -> Option<&RelationStoreCore> {
+        self.stores.get(&id)
+    }
+    /// Every relation store that was not deleted, oldest first.
+    pub fn relation_stores(&self) -> impl ExactSizeIterator<Item = &RelationStoreCore> {
+        self.stores.values()
+    }
+    /// What a relation store holds, if it is loaded.
+    pub fn relations(&self, id: Id<RelationStore>) -> Option<&Arc<Relations>> {
+        self.relations.get(&id)
     }
     /// The security settings.
     pub fn settings_core(&self) -> &SettingsCore {

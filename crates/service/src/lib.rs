@@ -27,6 +27,7 @@ mod platform;
 pub mod quotas;
 mod redact;
 mod registry;
+pub mod relations;
 mod revocation;
 mod runs;
 pub mod sealing;

@@ -135,6 +135,7 @@ fn door_of(route: &str) -> &'static str {
         _ if route.starts_with("/api/") => "api",
         _ if route.starts_with("/o/{org}/mcp") => "mcp",
         _ if route.starts_with("/o/{org}/access/") => "authzen",
+        _ if route.starts_with("/o/{org}/fga/") => "fga",
         _ if route.starts_with("/o/") || route.starts_with("/.well-known/") => "oauth",
         _ if route.starts_with("/health/") || route == "/metrics" => "health",
         _ => "pages",

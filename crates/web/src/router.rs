@@ -6,7 +6,7 @@ use crate::{
     authzen,
     door::Door,
     enter::{Entrance, enter},
-    health,
+    fga, health,
     host::Hosts,
     oauth, pages,
     series::Series,
@@ -33,6 +33,7 @@ pub fn router(door: Arc<Door>) -> Router {
         .merge(api::routes(&door))
         .merge(oauth::routes())
         .merge(authzen::routes())
+        .merge(fga::routes())
         .merge(tools::routes(&door))
         .merge(health::routes())
         .merge(pages::routes())

@@ -47,6 +47,7 @@ mod proofs;
 mod quotas;
 mod races;
 mod raw;
+mod relations;
 mod road;
 mod scene;
 mod tamper;

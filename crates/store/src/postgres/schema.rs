@@ -53,6 +53,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0013_live_tokens.sql"),
         beside: 7,
     },
+    Migration {
+        number: 14,
+        name: "relations",
+        sql: include_str!("../../migrations/postgres/0014_relations.sql"),
+        beside: 7,
+    },
 ];
 /// Any number that nobody else locks in this database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7093457012345)::text";

@@ -66,6 +66,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0013_live_tokens.sql"),
         beside: 7,
     },
+    Migration {
+        number: 14,
+        name: "relations",
+        sql: include_str!("../../migrations/sqlite/0014_relations.sql"),
+        beside: 7,
+    },
 ];
 
 /// See [`crate::Store::sqlite_copy`].
