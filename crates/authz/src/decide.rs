@@ -2,14 +2,17 @@
 //! The subject's own state comes first, nothing said is deny, a forbid wins over every permit, and what somebody who
 //! asks claims about the world is no fact here. Nothing is written and nothing waits.
 
+mod relations;
 mod roles;
 
+pub use relations::related;
 pub use roles::declared;
 
-use crate::relation::Object;
+use crate::relation::{Conditions, Object};
 use crate::{Denied, Facts, hinge};
 use domain::{ConnectionCore, MembershipState, RunCore};
 use kernel::{Agent, Id, Timestamp, User};
+use std::collections::BTreeSet;
 
 /// Whom a question is about, as far as the organization knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +44,36 @@ pub struct Ask<'a> {
     pub asked_by: Option<&'a ConnectionCore>,
 }
 
+impl<'a> Ask<'a> {
+    /// The same question about the human who answers for an agent, whose id is given as text as well.
+    #[must_use]
+    pub const fn about_owner(self, owner: Id<User>, id: &'a str) -> Self {
+        let subject = Object {
+            type_name: "user",
+            id,
+        };
+        Self {
+            who: Who::User(owner),
+            subject,
+            run: None,
+            ..self
+        }
+    }
+}
+
 /// Why an answer is what it is. Codes are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A role gives a scope for it.
     Role,
+    /// A relation between the subject and the resource.
+    Relation,
     /// Nothing permits it.
     NoPermit,
+    /// It depends on values that the question lacks, or on a condition that says nothing.
+    MissingContext,
+    /// Finding out would cost more than it may.
+    TooComplex,
     /// A policy forbids it.
     Forbidden,
     /// The organization is not in use.
@@ -73,6 +99,9 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role",
+            Self::Relation => "relation",
+            Self::MissingContext => "missing_context",
+            Self::TooComplex => "too_complex",
             Self::NoPermit => "no_permit",
             Self::Forbidden => "forbidden",
             Self::OrganizationInactive => "organization_inactive",
@@ -105,6 +134,28 @@ impl From<Denied> for Reason {
     }
 }
 
+/// The moment at which questions are answered.
+pub struct Moment<'a, F> {
+    /// What is so.
+    pub facts: &'a F,
+    /// The conditions of relations, with what the caller claims.
+    pub conditions: &'a dyn Conditions,
+    /// The same without what is claimed about the subject: about an agent nothing is claimed of its owner.
+    pub of_owner: &'a dyn Conditions,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl<F> Moment<'_, F> {
+    /// The same without what is claimed about the subject.
+    pub const fn about_owner(&self) -> Self {
+        Self {
+            conditions: self.of_owner,
+            ..*self
+        }
+    }
+}
+
 /// The answer to a question. It is a permit only if it says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -112,6 +163,8 @@ pub struct Answer {
     pub permit: bool,
     /// Why.
     pub reason: Reason,
+    /// Values that the question lacks and that might make it a permit.
+    pub missing: BTreeSet<String>,
     /// The moment from which time alone may make another answer of a permit, where it is known.
     pub until: Option<Timestamp>,
 }
@@ -122,6 +175,7 @@ impl Answer {
         Self {
             permit: false,
             reason,
+            missing: BTreeSet::new(),
             until: None,
         }
     }
@@ -134,6 +188,8 @@ pub enum Effect {
     Permit(Reason, Option<Timestamp>),
     /// It forbids, whatever others permit.
     Forbid,
+    /// It says nothing for want of these values.
+    Missing(BTreeSet<String>),
     /// It says nothing, for this reason.
     Nothing(Reason),
 }
@@ -142,55 +198,55 @@ pub enum Effect {
 struct Source<F> {
     /// Whether it may forbid. One that may not is not asked once there is a permit.
     forbids: bool,
-    judge: fn(&F, &Ask<'_>, Timestamp) -> Effect,
+    judge: fn(&Moment<'_, F>, &Ask<'_>) -> Effect,
 }
 
 impl<F: Facts> Source<F> {
-    /// Every source there is.
-    const ALL: [Self; 1] = [Self {
-        forbids: false,
-        judge: roles::judge,
-    }];
+    const fn permitting(judge: fn(&Moment<'_, F>, &Ask<'_>) -> Effect) -> Self {
+        Self {
+            forbids: false,
+            judge,
+        }
+    }
+
+    /// Every source there is, the cheapest first.
+    const ALL: [Self; 2] = [
+        Self::permitting(roles::judge),
+        Self::permitting(relations::judge),
+    ];
 }
 
 /// Decides. What an agent may do, the human who answers for it may do as well: the same question is asked about them.
-pub fn decide<F: Facts>(facts: &F, ask: &Ask<'_>, now: Timestamp) -> Answer {
-    if let Err(reason) = stands(facts, ask, now) {
+pub fn decide<F: Facts>(moment: &Moment<'_, F>, ask: &Ask<'_>) -> Answer {
+    if let Err(reason) = stands(moment, ask) {
         return Answer::denied(reason);
     }
-    if ask.asked_by.is_some() && declared(facts, ask).is_empty() {
+    if ask.asked_by.is_some() && declared(moment.facts, ask).is_empty() {
         return Answer::denied(Reason::NoPermit);
     }
-    let own = combine(&Source::ALL, facts, ask, now);
+    let own = combine(&Source::ALL, moment, ask);
     match (ask.who, own.permit) {
-        (Who::Agent(agent), true) => with_owner(facts, ask, agent, own, now),
+        (Who::Agent(agent), true) => with_owner(moment, ask, agent, own),
         _ => own,
     }
 }
 
 fn with_owner<F: Facts>(
-    facts: &F,
+    moment: &Moment<'_, F>,
     ask: &Ask<'_>,
     agent: Id<Agent>,
     own: Answer,
-    now: Timestamp,
 ) -> Answer {
-    let Some(owner) = facts.agent(agent).map(|agent| agent.owner.0) else {
+    let Some(owner) = moment.facts.agent(agent).map(|agent| agent.owner.0) else {
         return Answer::denied(Reason::SubjectUnknown);
     };
     let id = owner.to_string();
-    let of_owner = Ask {
-        who: Who::User(owner),
-        subject: Object {
-            type_name: "user",
-            id: &id,
-        },
-        run: None,
-        ..*ask
-    };
-    let theirs = decide(facts, &of_owner, now);
+    let theirs = decide(&moment.about_owner(), &ask.about_owner(owner, &id));
     if !theirs.permit {
-        return Answer::denied(Reason::OwnerDenied);
+        return Answer {
+            missing: theirs.missing,
+            ..Answer::denied(Reason::OwnerDenied)
+        };
     }
     let ends = own.until.into_iter().chain(theirs.until);
     Answer {
@@ -199,30 +255,36 @@ fn with_owner<F: Facts>(
     }
 }
 
-fn combine<F>(sources: &[Source<F>], facts: &F, ask: &Ask<'_>, now: Timestamp) -> Answer {
+fn combine<F>(sources: &[Source<F>], moment: &Moment<'_, F>, ask: &Ask<'_>) -> Answer {
     let mut answer = Answer::denied(Reason::NoPermit);
     for source in sources {
         if answer.permit && !source.forbids {
             continue;
         }
-        match (source.judge)(facts, ask, now) {
+        match (source.judge)(moment, ask) {
             Effect::Forbid => return Answer::denied(Reason::Forbidden),
             Effect::Permit(reason, until) if !answer.permit => {
                 answer = Answer {
                     permit: true,
                     reason,
+                    missing: BTreeSet::new(),
                     until,
                 };
             }
+            Effect::Missing(names) if !answer.permit => {
+                answer.reason = Reason::MissingContext;
+                answer.missing.extend(names);
+            }
             Effect::Nothing(reason) if answer.reason == Reason::NoPermit => answer.reason = reason,
-            Effect::Permit(..) | Effect::Nothing(_) => {}
+            Effect::Permit(..) | Effect::Missing(_) | Effect::Nothing(_) => {}
         }
     }
     answer
 }
 
 /// Whether the subject may do anything at all.
-fn stands(facts: &impl Facts, ask: &Ask<'_>, now: Timestamp) -> Result<(), Reason> {
+fn stands<F: Facts>(moment: &Moment<'_, F>, ask: &Ask<'_>) -> Result<(), Reason> {
+    let Moment { facts, now, .. } = *moment;
     if !facts.organization_active() {
         return Err(Reason::OrganizationInactive);
     }
@@ -237,10 +299,8 @@ fn stands(facts: &impl Facts, ask: &Ask<'_>, now: Timestamp) -> Result<(), Reaso
         Who::Agent(id) => {
             let agent = facts.agent(id).ok_or(Reason::SubjectUnknown)?;
             hinge::may_act(facts, agent)?;
-            if ask
-                .run
-                .is_some_and(|run| !hinge::run_is_open(facts, run, agent, now))
-            {
+            let open = |run| hinge::run_is_open(facts, run, agent, now);
+            if !ask.run.is_none_or(open) {
                 return Err(Reason::RunNotOpen);
             }
             match hinge::trust_now(facts, agent, now) < facts.settings().trust_floor {
@@ -250,3 +310,6 @@ fn stands(facts: &impl Facts, ask: &Ask<'_>, now: Timestamp) -> Result<(), Reaso
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

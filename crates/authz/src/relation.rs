@@ -8,6 +8,7 @@ mod expand;
 mod memo;
 mod names;
 mod objects;
+mod path;
 mod plan;
 mod query;
 mod segment;

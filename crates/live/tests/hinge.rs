@@ -9,8 +9,8 @@
 
 use authz::{
     Presented, Question, Wanted,
-    decide::{Ask, Who, decide},
-    relation::Object,
+    decide::{Ask, Moment, Who, decide},
+    relation::{Conditions, Context, Holds, Object},
 };
 use domain::{
     AgentCore, AgentState, AssignmentCore, AuthMethod, Change, Class, ConnectionCore, GrantId,
@@ -332,6 +332,14 @@ fn check(view: &View, model: &Model, tokens: &mut Vec<Token>) -> Result<(), Test
     Ok(())
 }
 
+struct Unanswered;
+
+impl Conditions for Unanswered {
+    fn holds(&self, _: &str, _: Option<&Context>) -> Holds {
+        Holds::Missing(Vec::new())
+    }
+}
+
 /// The one answer says of a person what the oracle says, and of an agent what an offer by name would give.
 fn decisions(view: &View, model: &Model) -> Result<(), TestCaseError> {
     for text in SCOPES {
@@ -356,7 +364,13 @@ fn decisions(view: &View, model: &Model) -> Result<(), TestCaseError> {
                 run: None,
                 asked_by,
             };
-            decide(view, &ask, view.now).permit
+            let moment = Moment {
+                facts: view,
+                conditions: &Unanswered,
+                of_owner: &Unanswered,
+                now: view.now,
+            };
+            decide(&moment, &ask).permit
         };
         let declared = |scopes: &Vec<u8>| scopes.iter().any(|n| SCOPES[usize::from(*n)] == text);
         let declared = model.connections.values().any(declared);

@@ -2,7 +2,7 @@
 //! holds it by their roles, an agent by its ceiling within what its owner holds. A scope reaches every resource of its
 //! type: which one is asked about does not matter here.
 
-use super::{Ask, Effect, Reason, Who};
+use super::{Ask, Effect, Moment, Reason, Who};
 use crate::{Facts, hinge, person};
 use domain::{ConnectionCore, Scope};
 use kernel::Timestamp;
@@ -30,7 +30,8 @@ pub fn declared<'f>(facts: &'f impl Facts, ask: &Ask<'_>) -> Declared<'f> {
     found
 }
 
-pub(super) fn judge<F: Facts>(facts: &F, ask: &Ask<'_>, now: Timestamp) -> Effect {
+pub(super) fn judge<F: Facts>(moment: &Moment<'_, F>, ask: &Ask<'_>) -> Effect {
+    let Moment { facts, now, .. } = *moment;
     let mut reason = Reason::NoPermit;
     for (scope, connection) in declared(facts, ask) {
         match held(facts, ask, scope, connection, now) {

@@ -5,7 +5,7 @@ use super::names::{NONE, ObjectId, Objecting, Objects, Symbol, Symbols, WILDCARD
 use super::segment::{Edge, End, Limit, Named, Segment, Way};
 use super::{Context, Object, Subject, Tuple, TupleError, TupleKey};
 use kernel::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -285,6 +285,27 @@ impl Tuples {
             ((self.end_name(from), self.end_name(to)), limit)
         };
         self.edges().map(told).collect()
+    }
+
+    /// The ids of objects of a type that tuples name, or named since the last merge: the first `most` after one, in
+    /// order. It takes time in proportion to all objects.
+    pub fn ids(&self, of: &str, after: Option<&str>, most: usize) -> Vec<String> {
+        let Some(kind) = self.symbols.get(of) else {
+            return Vec::new();
+        };
+        let mut first = BinaryHeap::new();
+        let objects = (0..).take(self.objects.len());
+        for id in objects.filter(|id| self.objects.kind(*id) == kind) {
+            let text = self.objects.text(id);
+            if after.is_none_or(|after| text > after) {
+                first.push(text);
+                if first.len() > most {
+                    first.pop();
+                }
+            }
+        }
+        let first = first.into_sorted_vec();
+        first.into_iter().map(str::to_owned).collect()
     }
 
     /// `document:1`, or `user:*`.

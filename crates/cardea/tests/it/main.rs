@@ -12,6 +12,7 @@
 mod world;
 
 mod ancestors;
+mod authzen;
 mod calls;
 mod canary;
 mod capabilities;

@@ -1,6 +1,6 @@
 //! Answers questions: one, or a batch at one revision.
 
-use super::{Asker, addresses, journal::Made, proof::proof};
+use super::{Asker, addresses, claims::with_claims, journal::Made, proof::proof};
 use crate::{Error, Platform, Result};
 use authz::{
     Facts,
@@ -29,7 +29,7 @@ pub(super) async fn who(platform: &Platform, view: &View, subject: &Entity) -> R
     }
 }
 
-fn object(entity: &Entity) -> Object<'_> {
+pub(super) fn object(entity: &Entity) -> Object<'_> {
     Object {
         type_name: &entity.type_name,
         id: &entity.id,
@@ -57,14 +57,19 @@ pub(super) fn asked<'a>(
     })
 }
 
+fn answer(view: &View, ask: &Ask<'_>, question: &Question<'_>) -> Answer {
+    with_claims(view, question, |moment| decide(moment, ask))
+}
+
 /// Whether a question about somebody is answered with yes.
 pub(super) fn permits(view: &View, asker: &Asker, who: Who, question: &Question<'_>) -> bool {
-    asked(view, asker, who, question).is_some_and(|ask| decide(view, &ask, view.now).permit)
+    asked(view, asker, who, question).is_some_and(|ask| answer(view, &ask, question).permit)
 }
 
 /// What is told of an answer. A denial says why only to who may be told.
-fn told(view: &View, answer: &Answer, explain: bool) -> Decision {
+fn told(view: &View, answer: Answer, explain: bool) -> Decision {
     let reason = match answer.reason {
+        reason @ (Reason::MissingContext | Reason::TooComplex) => reason,
         reason if answer.permit || explain => reason,
         _ => Reason::NoPermit,
     };
@@ -76,6 +81,7 @@ fn told(view: &View, answer: &Answer, explain: bool) -> Decision {
             reasons: [reason.as_str()],
             revision: view.revision.state,
             valid_until: answer.permit.then_some(until),
+            missing: answer.missing.into_iter().collect(),
             ..DecisionContext::default()
         },
     }
@@ -97,14 +103,16 @@ pub async fn evaluate(
     let ask = asked(view, asker, who, question);
     let answer = ask.as_ref().map_or_else(
         || Answer::denied(Reason::RunNotOpen),
-        |ask| decide(view, ask, view.now),
+        |ask| answer(view, ask, question),
     );
     platform.decided.count(asker.kind(), answer.permit);
     platform
         .journal
         .put(made(view, asker, who, question, &answer));
-    let mut told = told(view, &answer, explain);
-    told.context.proof = ask.filter(|_| explain).map(|ask| proof(view, &ask));
+    let mut told = told(view, answer, explain);
+    told.context.proof = ask
+        .filter(|_| explain)
+        .map(|ask| with_claims(view, question, |moment| proof(moment, &ask)));
     Ok(told)
 }
 

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod asker;
+mod claims;
 mod counts;
 mod evaluate;
 mod forward;
@@ -19,13 +20,26 @@ pub use forward::{Forwarded, forward};
 pub use journal::{Journal, enter_decisions, write_decisions};
 pub use search::{Sought, search};
 
-use crate::Error;
+use crate::{Error, Platform, Result};
+use kernel::{Id, Org};
 use live::View;
 use proto::authzen::{Metadata, Wrong};
 
 impl From<Wrong> for Error {
     fn from(wrong: Wrong) -> Self {
         Self::field(&wrong.field, wrong.code, wrong.detail)
+    }
+}
+
+/// A fresh view of an organization in which what its own relation store holds is there.
+///
+/// # Errors
+/// Not found, the state cannot be proven current, or the store cannot be loaded.
+pub async fn view(platform: &Platform, org: Id<Org>) -> Result<View> {
+    let view = platform.node.view(org).await?;
+    match view.own_store() {
+        Some(store) => Ok(platform.node.relations(&view, store).await?.0),
+        None => Ok(view),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Why an answer is what it is, for who may be told: which scopes were in question, by which roles a person holds
-//! them, what an agent's ceiling and trust leave, and the same of its owner. It is worked out from the view on which was
+//! them, by which tuples the subject is in the relation, what an agent's ceiling and trust leave, and the same of its owner. It is worked out from the view on which was
 //! decided, and decides nothing.
 
 use super::evaluate;
 use authz::{
     Facts,
-    decide::{Ask, Who, declared},
+    decide::{Ask, Moment, Who, declared, related},
+    relation::Subject,
 };
 use domain::{AgentCore, ConnectionCore, Scope};
 use kernel::{Id, Timestamp, User};
@@ -24,6 +25,9 @@ struct Proof {
     /// The roles of a person that give one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<Given>,
+    /// The tuples by which the subject is in the relation, from the resource to the subject.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tuples: Vec<String>,
     /// What an agent brings.
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<OfAgent>,
@@ -68,29 +72,36 @@ struct Granted {
 }
 
 /// The proof of an answer.
-pub(super) fn proof(view: &View, ask: &Ask<'_>) -> Value {
-    serde_json::to_value(about(view, ask, ask.who)).unwrap_or_default()
+pub(super) fn proof(moment: &Moment<'_, View>, ask: &Ask<'_>) -> Value {
+    serde_json::to_value(about(moment, ask)).unwrap_or_default()
 }
 
-fn about(view: &View, ask: &Ask<'_>, who: Who) -> Proof {
+fn about(moment: &Moment<'_, View>, ask: &Ask<'_>) -> Proof {
+    let view = moment.facts;
     let found = declared(view, ask);
     let scopes = found.iter().map(|(scope, connection)| Declared {
         scope: (*scope).clone(),
         connection: connection.id,
     });
+    let path = related(moment, |query| {
+        query.path(ask.resource, ask.action, Subject::Object(ask.subject))
+    });
     let mut proof = Proof {
-        principal: evaluate::principal(who),
+        principal: evaluate::principal(ask.who),
         scopes: scopes.collect(),
         roles: Vec::new(),
+        tuples: path.and_then(Result::ok).flatten().unwrap_or_default(),
         agent: None,
         owner: None,
     };
-    match who {
+    match ask.who {
         Who::User(user) => proof.roles = roles(view, user, &found),
         Who::Agent(id) => {
             if let Some(agent) = view.agent(id) {
+                let owner = agent.owner.0.to_string();
+                let of_owner = ask.about_owner(agent.owner.0, &owner);
                 proof.agent = Some(of_agent(view, agent, &found));
-                proof.owner = Some(Box::new(about(view, ask, Who::User(agent.owner.0))));
+                proof.owner = Some(Box::new(about(&moment.about_owner(), &of_owner)));
             }
         }
         Who::Unknown | Who::Stranger => {}

@@ -2,11 +2,19 @@
 //! any other question, so a search finds what an evaluation would permit. Pages come in the order of the texts; a page
 //! may end before it is full, and only an empty token is the end.
 
-use super::{Asker, evaluate};
+use super::{Asker, claims::with_claims, evaluate};
 use crate::{Error, Platform, Result, sealing};
+use authz::{
+    Facts,
+    decide::{Who, declared, related as relations},
+    relation::{QueryError, Subject, UserFilter},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64URL};
 use domain::Stream;
-use kernel::limits::{PAGE_MAX, SEARCH_CANDIDATES};
+use kernel::{
+    Code,
+    limits::{PAGE_MAX, SEARCH_CANDIDATES},
+};
 use live::View;
 use proto::authzen::{
     Action, Entity, Found, NextPage, Page, Parts, Question, Results, ResultsContext, Wrong,
@@ -62,7 +70,7 @@ pub async fn search(
     };
     let every = sought == Sought::Resource && search.permits(EVERY).await?;
     let (mut results, mut last, mut looked) = (Vec::new(), None, 0);
-    for candidate in search.candidates(after) {
+    for candidate in search.candidates(every, after.as_deref()).await? {
         if results.len() == limit || looked == SEARCH_CANDIDATES {
             let next_token = last.map_or_else(String::new, |last: String| cursor.write(&last));
             return Ok(search.page(results, next_token, every));
@@ -80,6 +88,7 @@ pub async fn search(
 }
 
 /// A question whose sought part is put in later.
+#[derive(Clone)]
 struct Whole {
     sought: Sought,
     subject: Entity,
@@ -112,6 +121,15 @@ impl Whole {
         })
     }
 
+    fn question(&self) -> Question<'_> {
+        Question {
+            subject: &self.subject,
+            action: &self.action,
+            resource: &self.resource,
+            context: self.context.as_ref(),
+        }
+    }
+
     fn put(&mut self, candidate: &str) {
         let place = match self.sought {
             Sought::Subject => &mut self.subject.id,
@@ -137,29 +155,46 @@ impl<'a> Search<'a> {
         self.whole.put(candidate);
         let who = evaluate::who(self.platform, self.view, &self.whole.subject).await?;
         let visible = self.whole.sought != Sought::Subject || self.asker.may_see(who);
-        let question = Question {
-            subject: &self.whole.subject,
-            action: &self.whole.action,
-            resource: &self.whole.resource,
-            context: self.whole.context.as_ref(),
-        };
+        let question = self.whole.question();
         Ok(visible && evaluate::permits(self.view, self.asker, who, &question))
     }
 
     /// Everything that may be found after a text, in order.
-    fn candidates(&self, after: Option<String>) -> Candidates<'a> {
-        match self.whole.sought {
-            Sought::Subject => subjects(self.view, &self.whole.subject.type_name, after),
-            Sought::Resource => Box::new(std::iter::empty()),
-            Sought::Action => {
-                let mut actions = actions(self.view, &self.whole.resource.type_name);
-                if let Some(after) = after {
-                    actions = actions.split_off(&after);
-                    actions.remove(&after);
-                }
-                Box::new(actions.into_iter())
+    async fn candidates(&self, every: bool, after: Option<&str>) -> Result<Candidates<'a>> {
+        let (view, whole) = (self.view, &self.whole);
+        Ok(match whole.sought {
+            Sought::Subject => self.subjects(after).await?,
+            Sought::Resource => {
+                let of = &whole.resource.type_name;
+                Box::new(match every {
+                    true => known(view, of, after).into_iter(),
+                    false => later(related(view, whole).await?, after),
+                })
             }
+            Sought::Action => Box::new(later(actions(view, &whole.resource.type_name), after)),
+        })
+    }
+
+    /// Those whom relations name, and principals where a role or a relation of everybody may permit them.
+    async fn subjects(&self, after: Option<&str>) -> Result<Candidates<'a>> {
+        let (view, whole) = (self.view, &self.whole);
+        let of = &whole.subject.type_name;
+        let mut named = related(view, whole).await?;
+        let everybody = named.remove(EVERY);
+        if everybody {
+            named.extend(known(view, of, after));
         }
+        let named = later(named, after);
+        let question = whole.question();
+        let ask = evaluate::asked(view, self.asker, Who::Unknown, &question);
+        let declared = ask.is_some_and(|ask| !declared(view, &ask).is_empty());
+        Ok(match everybody || declared {
+            true => Box::new(merged(
+                principals(view, of, after.map(str::to_owned)),
+                named,
+            )),
+            false => Box::new(named),
+        })
     }
 
     fn found(&self, candidate: &str) -> Found {
@@ -191,8 +226,34 @@ impl<'a> Search<'a> {
     }
 }
 
+/// What comes after a text.
+fn later(mut all: BTreeSet<String>, after: Option<&str>) -> std::vec::IntoIter<String> {
+    if let Some(after) = after {
+        all = all.split_off(after);
+        all.remove(after);
+    }
+    all.into_iter().collect::<Vec<_>>().into_iter()
+}
+
+/// Two orders in one.
+fn merged(
+    one: impl Iterator<Item = String>,
+    other: impl Iterator<Item = String>,
+) -> impl Iterator<Item = String> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(a), Some(b)) if a == b => {
+            other.next();
+            one.next()
+        }
+        (Some(a), Some(b)) if a > b => other.next(),
+        (Some(_), _) => one.next(),
+        (None, _) => other.next(),
+    })
+}
+
 /// The principals of a type, whose ids sort as their texts do.
-fn subjects<'a>(view: &'a View, of: &str, after: Option<String>) -> Candidates<'a> {
+fn principals<'a>(view: &'a View, of: &str, after: Option<String>) -> Candidates<'a> {
     let later = move |id: &String| after.as_ref().is_none_or(|after| id > after);
     match of {
         "user" => Box::new(view.org.members().map(|id| id.to_string()).filter(later)),
@@ -205,7 +266,58 @@ fn subjects<'a>(view: &'a View, of: &str, after: Option<String>) -> Candidates<'
     }
 }
 
-/// What may be done to a type of resource, as connections declare it.
+/// The objects of a type that relations know, as many after a text as one page looks at.
+fn known(view: &View, of: &str, after: Option<&str>) -> Vec<String> {
+    let known = view.relations();
+    known.map_or_else(Vec::new, |(tuples, _)| {
+        tuples.ids(of, after, SEARCH_CANDIDATES + 1)
+    })
+}
+
+/// Whom or what relations name in answer to a question, `*` standing for everybody. It may take a while, so it holds up
+/// no other request.
+async fn related(view: &View, whole: &Whole) -> Result<BTreeSet<String>> {
+    if view.relations().is_none() {
+        return Ok(BTreeSet::new());
+    }
+    let (view, whole) = (view.clone(), whole.clone());
+    let list = move || {
+        let question = whole.question();
+        with_claims(&view, &question, |moment| {
+            relations(moment, |query| match whole.sought {
+                Sought::Subject => query.list_users(
+                    evaluate::object(&whole.resource),
+                    &whole.action.name,
+                    UserFilter {
+                        type_name: &whole.subject.type_name,
+                        relation: None,
+                    },
+                ),
+                Sought::Resource | Sought::Action => query.list_objects(
+                    &whole.resource.type_name,
+                    &whole.action.name,
+                    Subject::Object(evaluate::object(&whole.subject)),
+                ),
+            })
+        })
+    };
+    let listed = tokio::task::spawn_blocking(list).await;
+    match listed.map_err(Error::internal)? {
+        Some(Ok(listing)) => Ok(listing.found.iter().filter_map(|name| id(name)).collect()),
+        Some(Err(exceeded @ QueryError::Exceeded(_))) => {
+            let detail = format!("the search costs more than it may: {exceeded}");
+            Err(Error::new(Code::InvalidInput, detail))
+        }
+        Some(Err(_)) | None => Ok(BTreeSet::new()),
+    }
+}
+
+/// The id of `type:id`.
+fn id(name: &str) -> Option<String> {
+    name.split_once(':').map(|(_, id)| id.to_owned())
+}
+
+/// What may be done to a type of resource: as connections declare it, and as relations of the type are called.
 fn actions(view: &View, of: &str) -> BTreeSet<String> {
     let scopes = view.org.declared_scopes().map(domain::Scope::as_str);
     let named = scopes.flat_map(|scope| {
@@ -217,7 +329,11 @@ fn actions(view: &View, of: &str) -> BTreeSet<String> {
             .and_then(|rest| rest.strip_suffix(':'));
         first.into_iter().chain(last)
     });
-    named.map(str::to_owned).collect()
+    let model = view.relation_model();
+    let types = model.into_iter().flat_map(|model| &model.types);
+    let relations = types.filter(|one| one.name == of);
+    let relations = relations.flat_map(|one| one.relations.iter().map(|one| one.name.as_str()));
+    named.chain(relations).map(str::to_owned).collect()
 }
 
 /// Where a page ends, signed and bound to the organization and the question.

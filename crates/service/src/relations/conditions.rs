@@ -7,11 +7,11 @@ use authz::{
 };
 
 /// The conditions of a request.
-pub(super) struct Given;
+pub(crate) struct Given;
 
 impl Given {
     /// Those of a compiled model, with the request's own values.
-    pub(super) fn of(_model: &Model, _context: Option<&Context>) -> Self {
+    pub(crate) fn of(_model: &Model, _context: Option<&Context>) -> Self {
         Self
     }
 }

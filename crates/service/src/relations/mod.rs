@@ -18,6 +18,7 @@ mod write;
 pub use assertions::{read_assertions, write_assertions};
 pub use changes::{ChangesRequest, read_changes};
 pub use checks::{batch_check, check};
+pub(crate) use conditions::Given;
 pub use fault::{Answered, Fault};
 pub use lists::{list_objects, list_users};
 pub use models::{read_model, read_models, write_model};

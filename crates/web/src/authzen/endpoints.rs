@@ -102,7 +102,7 @@ async fn came(
         return Err(Error::new(Code::MalformedBody, detail));
     }
     let object = json::object(&body)?;
-    let view = platform.node.view(before.id()).await?;
+    let view = decisions::view(platform, before.id()).await?;
     let asker = Asker::of(platform, (&before, &view), &arrival.peer, credential).await?;
     if explain {
         asker.may_explain()?;

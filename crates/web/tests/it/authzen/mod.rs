@@ -3,6 +3,7 @@
 mod callers;
 mod forward;
 mod input;
+mod relations;
 mod roles;
 mod scene;
 mod search;
