@@ -1,6 +1,7 @@
 //! The one trait through which decisions look at the world. An implementation answers everything from a
 //! single moment of a single organization; it never reads a clock and never waits.
 
+use crate::relation::{Plan, Tuples};
 use domain::{
     AgentCore, ApiTokenCore, ConnectionCore, Held, KillTarget, MembershipState, RunCore,
     SettingsCore, trust::TrustEventCore,
@@ -23,6 +24,10 @@ pub trait Facts {
     fn credential_since(&self, agent: &AgentCore, now: Timestamp) -> Option<Timestamp>;
     /// A connection.
     fn connection(&self, connection: Id<Connection>) -> Option<&ConnectionCore>;
+    /// The connections that declare the scope with this text, oldest first.
+    fn declaring(&self, scope: &str) -> impl Iterator<Item = &ConnectionCore>;
+    /// The tuples of the organization's own relation store and the latest version of its model, where both are there.
+    fn relations(&self) -> Option<(&Tuples, &Plan)>;
     /// A run that has not ended.
     fn run(&self, run: Id<Run>) -> Option<&RunCore>;
     /// An API token.

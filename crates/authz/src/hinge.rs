@@ -178,22 +178,33 @@ pub fn remaining(
     if may_act(facts, agent).is_err() || !agent.may_use(connection.id) {
         return Vec::new();
     }
-    let in_run = |grant: &ScopeGrant| run.is_none_or(|run| reaches(facts, run, grant));
-    let by_initiator = |scope: &Scope| {
-        run.and_then(|run| run.initiator)
-            .is_none_or(|i| passes(facts, i, scope, now))
-    };
-    agent
-        .ceiling
-        .iter()
-        .filter(|grant| {
-            grant.connection == connection.id && connection.scopes.contains(&grant.scope)
-        })
-        .filter(|grant| in_run(grant))
-        .filter(|grant| person::holds_scope(facts, agent.owner.0, &grant.scope, now))
-        .filter(|grant| by_initiator(&grant.scope))
+    let grants = agent.ceiling.iter();
+    grants
+        .filter(|grant| is_left(facts, agent, connection, run, grant, now))
         .map(|grant| grant.scope.clone())
         .collect()
+}
+
+/// Whether one grant of an agent's ceiling is a scope of the connection that every side holds now.
+fn is_left(
+    facts: &impl Facts,
+    agent: &AgentCore,
+    connection: &ConnectionCore,
+    run: Option<&RunCore>,
+    grant: &ScopeGrant,
+    now: Timestamp,
+) -> bool {
+    let ScopeGrant {
+        connection: of,
+        scope,
+    } = grant;
+    *of == connection.id
+        && connection.scopes.contains(scope)
+        && run.is_none_or(|run| reaches(facts, run, grant))
+        && person::holds_scope(facts, agent.owner.0, scope, now)
+        && run
+            .and_then(|run| run.initiator)
+            .is_none_or(|by| passes(facts, by, scope, now))
 }
 
 /// Whether the human who started the run, by the credential they used, holds this scope now (AGT-10).
@@ -218,16 +229,7 @@ pub fn offer(facts: &impl Facts, wanted: Wanted<'_>, now: Timestamp) -> Result<O
         run,
         scopes,
     } = wanted;
-    may_act(facts, agent)?;
-    if facts.killed(KillTarget::Connection(connection.id)) {
-        return Err(Denied::Killed(KillTarget::Connection(connection.id)));
-    }
-    if run.is_some_and(|run| !run_is_open(facts, run, agent, now)) {
-        return Err(Denied::RunNotOpen);
-    }
-    if !agent.may_use(connection.id) {
-        return Err(Denied::ConnectionNotAllowed);
-    }
+    clear(facts, agent, connection, run, now)?;
     let left = remaining(facts, agent, connection, run, now);
     let asked = match scopes {
         Some(named) => named_within(named, &left)?,
@@ -240,6 +242,56 @@ pub fn offer(facts: &impl Facts, wanted: Wanted<'_>, now: Timestamp) -> Result<O
         Err(Denied::NothingLeft)
     } else {
         Ok(Offer { scopes, trust })
+    }
+}
+
+/// Whether one scope of a connection would be given now: an offer of it by name, without anything else being
+/// looked at.
+///
+/// # Errors
+/// What stands in the way.
+pub fn holds(
+    facts: &impl Facts,
+    agent: &AgentCore,
+    connection: &ConnectionCore,
+    run: Option<&RunCore>,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<(), Denied> {
+    clear(facts, agent, connection, run, now)?;
+    let mut grants = agent.ceiling.iter().filter(|grant| grant.scope == *scope);
+    if !grants.any(|grant| is_left(facts, agent, connection, run, grant, now)) {
+        return Err(Denied::NotHeld(scope.clone()));
+    }
+    let trust = trust_now(facts, agent, now);
+    floors(facts, connection, trust)?;
+    let minimum = facts
+        .settings()
+        .class_minimum(connection.scope_class(scope));
+    match trust < minimum {
+        true => Err(Denied::BelowClass(scope.clone(), minimum, trust)),
+        false => Ok(()),
+    }
+}
+
+/// Whether agent, kill switches, run and connection let anything be given at all.
+fn clear(
+    facts: &impl Facts,
+    agent: &AgentCore,
+    connection: &ConnectionCore,
+    run: Option<&RunCore>,
+    now: Timestamp,
+) -> Result<(), Denied> {
+    may_act(facts, agent)?;
+    if facts.killed(KillTarget::Connection(connection.id)) {
+        return Err(Denied::Killed(KillTarget::Connection(connection.id)));
+    }
+    if run.is_some_and(|run| !run_is_open(facts, run, agent, now)) {
+        return Err(Denied::RunNotOpen);
+    }
+    match agent.may_use(connection.id) {
+        true => Ok(()),
+        false => Err(Denied::ConnectionNotAllowed),
     }
 }
 

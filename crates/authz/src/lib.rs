@@ -1,6 +1,7 @@
 //! Decisions, as pure functions over one trait of facts: what a person holds, what an agent may be given (the
 //! hinge), whether a token is still good, and whether a task may be dispatched. The empty answer is deny.
 
+pub mod decide;
 mod facts;
 mod gate;
 mod hinge;

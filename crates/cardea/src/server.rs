@@ -12,7 +12,9 @@ use crate::{
 use ipnet::IpNet;
 use kernel::{Clock, Entropy, Micros, SecretString, ambient, limits};
 use service::{
-    Platform, checkpoint, flush_failures,
+    Platform, checkpoint,
+    decisions::{enter_decisions, write_decisions},
+    flush_failures,
     log::Searching,
     quotas::{Warned, warn_of_rates},
     upkeep,
@@ -272,6 +274,7 @@ impl Server {
         self.tasks.shutdown().await;
         let platform = &self.instance.platform;
         flush_failures(platform, platform.clock.now().plus(MINUTE)).await;
+        write_decisions(platform).await;
         if let Some(note) = self.instance.sign().await {
             self.witnesses.finish(&note).await;
         }
@@ -335,6 +338,7 @@ fn background(
     tasks.spawn(watch(platform.clone()));
     tasks.spawn(service::log::make_tiles(platform.clone()));
     tasks.spawn(flush(platform.clone(), data.clone()));
+    tasks.spawn(enter_decisions(platform.clone()));
 }
 
 /// Reaches the shared counts before the first request. A node that cannot starts nevertheless: what is lost is

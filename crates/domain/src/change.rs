@@ -2,9 +2,10 @@
 //! display data, so that masking the log never touches it and folding the feed gives the state.
 
 use crate::{
-    AccountCore, AgentCore, ApiTokenCore, AssignmentCore, ConnectionCore, KillSwitchCore,
-    MembershipCore, OrganizationCore, RevocationCore, RoleCore, RunCore, SecretCore, SettingsCore,
-    SigningKeyCore, trust::TrustEventCore,
+    AccountCore, AgentCore, ApiTokenCore, AssignmentCore, AuthorizationModelCore, ConnectionCore,
+    KillSwitchCore, MembershipCore, OrganizationCore, RelationStoreCore, RelationsCore,
+    RevocationCore, RoleCore, RunCore, SecretCore, SettingsCore, SigningKeyCore,
+    trust::TrustEventCore,
 };
 use kernel::Id;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,12 @@ pub enum Change {
     Revoked(RevocationCore),
     /// A revocation is forgotten: nothing that it denied can be alive.
     RevocationRemoved(#[serde(with = "crate::secret::hex16")] [u8; 16]),
+    /// A relation store is as given.
+    RelationStore(RelationStoreCore),
+    /// A relation store has another version of its model.
+    AuthorizationModel(Box<AuthorizationModelCore>),
+    /// Tuples of a relation store are gone or as given.
+    Relations(Box<RelationsCore>),
 }
 
 impl Change {
@@ -57,7 +64,14 @@ impl Change {
             Self::Run(run) => !run.state.is_open(),
             // What is forgotten denied nothing alive, and whoever forgets it leaves a mark in its place.
             Self::SigningKey(_) | Self::RevocationRemoved(_) => false,
+            // No authority within the organization follows from a customer's relations.
+            Self::RelationStore(_) | Self::AuthorizationModel(_) | Self::Relations(_) => false,
             _ => true,
         }
+    }
+
+    /// Whether it concerns what a relation store holds, which nobody needs who does not ask that store.
+    pub const fn is_relations(&self) -> bool {
+        matches!(self, Self::AuthorizationModel(_) | Self::Relations(_))
     }
 }

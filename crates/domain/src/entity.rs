@@ -55,6 +55,12 @@ tables! {
     Revocation "revocation";
     /// Set-up secrets, in the instance's stream.
     SetupSecret "setup_secret";
+    /// Stores of relation tuples.
+    RelationStore "relation_store";
+    /// Versions of the stores' models.
+    AuthorizationModel "authorization_model";
+    /// What is expected of versions of models.
+    RelationAssertions "relation_assertions";
 }
 
 /// A governed thing. Its body is its serde form; a reader must accept every earlier form.

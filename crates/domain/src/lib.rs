@@ -13,6 +13,7 @@ pub mod name;
 mod permission;
 mod principal;
 mod quota;
+mod relation;
 mod revocation;
 mod role;
 mod run;
@@ -37,6 +38,10 @@ pub use lineage::{GrantId, Lineage};
 pub use permission::{Permission, Permissions, Reach};
 pub use principal::{Owner, Principal};
 pub use quota::Quotas;
+pub use relation::{
+    AuthorizationModel, AuthorizationModelCore, RelationAssertions, RelationCondition, RelationKey,
+    RelationStore, RelationStoreCore, RelationTuple, RelationsCore,
+};
 pub use revocation::{Revocation, RevocationCore};
 pub use role::{Assignment, AssignmentCore, Builtin, Held, Role, RoleCore};
 pub use run::{Initiator, Run, RunCore, RunState};

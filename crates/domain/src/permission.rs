@@ -71,6 +71,11 @@ permissions! {
     "dispatch" {
         DispatchEvaluate "evaluate" "Ask whether an agent should get a task";
     }
+    "decisions" {
+        DecisionsEvaluate "evaluate" "Ask whether anybody may do anything to a resource of an application";
+        DecisionsSearch "search" "Ask who may do something, what they may do it to, and what they may do";
+        DecisionsExplain "explain" "Ask why a decision is what it is";
+    }
     "tokens" {
         TokensRead "read" "See API tokens";
         TokensCreate "create" "Make API tokens";
@@ -91,6 +96,12 @@ permissions! {
     "kill_switches" {
         KillSwitchesRead "read" "See kill switches";
         KillSwitchesUpdate "update" "Set and lift kill switches";
+    }
+    "relations" {
+        RelationsRead "read" "See relation stores, their models and tuples";
+        RelationsCheck "check" "Ask relation stores who is related to what";
+        RelationsWrite "write" "Write and delete relation tuples";
+        RelationsModels "models" "Make and delete relation stores, and write their models";
     }
     "billing" {
         BillingRead "read" "See the subscription";

@@ -138,7 +138,8 @@ impl Builtin {
             }
             Self::SecurityAdministrator => {
                 p.is_read() && p.category() != "billing"
-                    || ["settings", "keys", "kill_switches", "audit"].contains(&p.category())
+                    || ["settings", "keys", "kill_switches", "audit", "relations"]
+                        .contains(&p.category())
                     || matches!(p, P::UsersSuspend | P::AgentsSuspend | P::AgentsRevoke)
                     || matches!(p, P::AgentsCredentials | P::AgentsReport | P::RunsTerminate)
                     || matches!(p, P::TokensRevoke | P::TokensIntrospect)

@@ -4,7 +4,7 @@
 use crate::permission::CATEGORIES;
 use kernel::{Connection, Id};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::{fmt, sync::Arc};
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// A scope's name: two or more parts joined by colons, such as `orders:read`. Case is kept and compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,12 @@ impl Scope {
     }
 }
 
+/// A scope is found by its text: both are compared and hashed as the same bytes.
+impl Borrow<str> for Scope {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

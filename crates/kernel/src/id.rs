@@ -53,6 +53,10 @@ kinds! {
     Approval "apr" "approval";
     /// A stored decision that gives something.
     Grant "grt" "grant";
+    /// A store of relation tuples.
+    RelationStore "rst" "relation store";
+    /// One version of a store's authorization model.
+    AuthorizationModel "mdl" "authorization model";
 }
 
 /// An identifier of a thing of kind `K`. Never reused.
@@ -117,6 +121,44 @@ fn digits(bytes: [u8; 16]) -> [u8; 26] {
     text
 }
 
+/// The sixteen bytes of 26 digits, in whichever spelling `value` knows them.
+fn number(digits: &str, value: impl Fn(u8) -> u8) -> Option<[u8; 16]> {
+    // The first digit has three bits.
+    let (first, rest) = digits.as_bytes().split_first()?;
+    if rest.len() != 25 || value(*first) > 7 {
+        return None;
+    }
+    let number = digits.bytes().try_fold(0u128, |number, byte| {
+        let digit = value(byte);
+        (digit < 32).then(|| (number << 5) | u128::from(digit))
+    });
+    number.map(u128::to_be_bytes)
+}
+
+fn lower(byte: u8) -> u8 {
+    VALUES.get(usize::from(byte)).copied().unwrap_or(255)
+}
+
+/// As ULIDs are spelled; the same digits in lower case are something else.
+fn upper(byte: u8) -> u8 {
+    if byte.is_ascii_lowercase() {
+        return 255;
+    }
+    lower(byte.to_ascii_lowercase())
+}
+
+impl<K> Id<K> {
+    /// The identifier as others write ULIDs: 26 digits in upper case, without a prefix.
+    pub fn ulid(&self) -> String {
+        let digits = digits(self.bytes).map(|digit| digit.to_ascii_uppercase());
+        str::from_utf8(&digits).unwrap_or_default().to_owned()
+    }
+    /// The identifier with this ULID, in upper case alone.
+    pub fn from_ulid(text: &str) -> Option<Self> {
+        number(text, upper).map(Self::from_bytes)
+    }
+}
+
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(K::PREFIX)?;
@@ -129,21 +171,13 @@ impl<K: Kind> FromStr for Id<K> {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let wrong = IdError { prefix: K::PREFIX };
         let digits = text
             .strip_prefix(K::PREFIX)
-            .and_then(|rest| rest.strip_prefix('_'))
-            .filter(|digits| digits.len() == 26 && digits.as_bytes().first() <= Some(&b'7'))
-            .ok_or(wrong.clone())?;
-        let mut value = 0u128;
-        for byte in digits.bytes() {
-            let digit = VALUES.get(usize::from(byte)).copied().unwrap_or(255);
-            if digit > 31 {
-                return Err(wrong);
-            }
-            value = (value << 5) | u128::from(digit);
-        }
-        Ok(Self::from_bytes(value.to_be_bytes()))
+            .and_then(|rest| rest.strip_prefix('_'));
+        let bytes = digits.and_then(|digits| number(digits, lower));
+        bytes
+            .map(Self::from_bytes)
+            .ok_or(IdError { prefix: K::PREFIX })
     }
 }
 
@@ -218,6 +252,8 @@ mod tests {
             let (a, b) = (Id::<Agent>::from_bytes(a), Id::<Agent>::from_bytes(b));
             prop_assert_eq!(a.to_string().parse(), Ok(a));
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+            prop_assert_eq!(Id::<Agent>::from_ulid(&a.ulid()), Some(a));
+            prop_assert_eq!(format!("agt_{}", a.ulid().to_lowercase()), a.to_string());
         }
     }
 
@@ -233,5 +269,16 @@ mod tests {
                 .is_err()
         );
         assert!(id.replace('_', "-").parse::<Id<Agent>>().is_err());
+        let ulid = Id::<RelationStore>::from_bytes([7; 16]).ulid();
+        for wrong in [
+            ulid.to_lowercase(),
+            format!("{ulid}0"),
+            format!("8{}", &ulid[1..]),
+            format!("{}U", &ulid[..25]),
+            format!("{}é", &ulid[..24]),
+            String::new(),
+        ] {
+            assert_eq!(Id::<RelationStore>::from_ulid(&wrong), None, "{wrong}");
+        }
     }
 }

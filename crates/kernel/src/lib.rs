@@ -13,8 +13,8 @@ mod time;
 pub use code::Code;
 pub use context::{Clock, Entropy};
 pub use id::{
-    Agent, Approval, Assignment, Connection, Dispatch, Event, Grant, Id, IdError, Kind, Org, Role,
-    Rotation, Run, SigningKeyId, Token, User,
+    Agent, Approval, Assignment, AuthorizationModel, Connection, Dispatch, Event, Grant, Id,
+    IdError, Kind, Org, RelationStore, Role, Rotation, Run, SigningKeyId, Token, User,
 };
 pub use secrecy::{ExposeSecret, SecretBox, SecretString};
 pub use steady::Steady;

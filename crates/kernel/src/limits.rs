@@ -214,6 +214,42 @@ limits! {
     CONDITION_PATTERN_BYTES: usize = 1_024, "bytes";
     /// Largest context of a relation tuple, as JSON.
     TUPLE_CONTEXT_BYTES: usize = 32 * 1024, "bytes";
+    /// Longest type, identifier or name of an action in a question to the decision API.
+    ENTITY_BYTES: usize = 1_024, "bytes";
+    /// Questions of one batch to the decision API.
+    EVALUATIONS: usize = 500, "questions";
+    /// Candidates that one page of a search of the decision API looks at; a page may end before it is full.
+    SEARCH_CANDIDATES: usize = 10_000, "candidates";
+    /// Decisions that one entry of the log tells of.
+    DECISIONS_PER_ENTRY: usize = 200, "decisions";
+    /// Decisions that may wait on one node until they are entered in the log; further ones are counted.
+    DECISIONS_WAITING: usize = 65_536, "decisions";
+    /// What those decisions may take in memory.
+    DECISIONS_WAITING_BYTES: usize = 32 * 1024 * 1024, "bytes";
+    /// Addresses of people that one node remembers for questions to the decision API.
+    ADDRESSES: usize = 65_536, "addresses";
+    /// Largest body of a request to a relation store.
+    RELATION_BODY_BYTES: usize = 1024 * 1024, "bytes";
+    /// Relation stores of one organization.
+    RELATION_STORES: usize = 1_000, "stores";
+    /// Relation tuples of one store.
+    RELATION_TUPLES: usize = 50_000_000, "tuples";
+    /// Relation tuples written and deleted by one request.
+    RELATION_WRITES: usize = 100, "tuples";
+    /// Relation tuples that one question brings along.
+    CONTEXTUAL_TUPLES: usize = 100, "tuples";
+    /// Questions of one batch of relation checks.
+    BATCH_CHECKS: usize = 50, "checks";
+    /// Objects or users that one listing of relations answers; a longer list is refused, not cut.
+    RELATION_LISTED: usize = 100_000, "names";
+    /// Most tuples, changes, stores or models of one page of the OpenFGA API.
+    RELATION_PAGE: usize = 100, "items";
+    /// Largest context that a relation tuple or a question carries for conditions.
+    CONDITION_CONTEXT_BYTES: usize = 32 * 1024, "bytes";
+    /// Assertions kept beside one authorization model.
+    MODEL_ASSERTIONS: usize = 100, "assertions";
+    /// Versions of authorization models that one node keeps compiled for one store.
+    MODELS_COMPILED: usize = 16, "models";
     /// Times a decision is made again after a concurrent change.
     DECIDE_ATTEMPTS: usize = 12, "attempts";
 }

@@ -108,6 +108,27 @@ impl<S: Clone + Default> Cell<S> {
         Advance::Reached
     }
 
+    /// Changes what the state holds beside its changes, at the revision that it has; nothing when `amend` finds
+    /// another history or gives nothing.
+    pub(crate) fn amend<T>(
+        &self,
+        era: Era,
+        amend: impl FnOnce(&mut S, Revision) -> Option<T>,
+    ) -> Option<T> {
+        let _one = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.at.load_full();
+        if at.era != era {
+            return None;
+        }
+        let mut state = (*at.state).clone();
+        let given = amend(&mut state, at.revision)?;
+        self.at.store(Arc::new(At {
+            state: Arc::new(state),
+            ..(*at).clone()
+        }));
+        Some(given)
+    }
+
     /// Becomes what another history says, wherever that stands.
     pub(crate) fn begin_again(&self, state: S, revision: Revision, known: Monotonic, era: Era) {
         let _one = self.step.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,13 +2,13 @@
 //! demand, rest when nobody asks, and stop giving permits when they cannot be proven current.
 
 use crate::{
-    Advance, Era, InstanceState, OrgState, Revision, View,
+    Advance, Era, InstanceState, OrgState, Relations, Revision, Unusable, View,
     cell::{Cell, fold},
 };
 use arc_swap::ArcSwap;
-use domain::{Change, Stream};
+use domain::{AuthorizationModelCore, Change, Stream};
 use imbl::HashMap;
-use kernel::{Id, Micros, Monotonic, Org, Timestamp};
+use kernel::{Id, Micros, Monotonic, Org, RelationStore, Timestamp};
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering},
@@ -25,6 +25,17 @@ pub struct Cells {
     era: AtomicU64,
     loading: Mutex<()>,
     stepped: OnceLock<Listener>,
+}
+
+/// How the installation of a relation store went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Install {
+    /// It is part of the state now.
+    Done,
+    /// The state is at this revision and what was to be installed at another: follow the feed and try again.
+    Elsewhere(u64),
+    /// The organization is not loaded, or is loaded from another history, or has no such store.
+    NotLoaded,
 }
 
 /// Hears of each stream that took a step; called often, so it must be quick and never wait.
@@ -229,10 +240,62 @@ impl Cells {
                 None => Advance::NotLoaded,
             },
         };
-        if advance == Advance::Reached {
+        // What relation stores hold concerns nobody who listens, and is written often.
+        if advance == Advance::Reached && !changes.iter().all(Change::is_relations) {
             self.tell(stream);
         }
         advance
+    }
+
+    /// Makes what was loaded of a relation store at a revision part of its organization's state, if that is there.
+    pub fn install(
+        &self,
+        era: Era,
+        org: Id<Org>,
+        store: Id<RelationStore>,
+        relations: &Arc<Relations>,
+        rev: u64,
+    ) -> Install {
+        let Some(cell) = self.orgs.load().get(&org).cloned() else {
+            return Install::NotLoaded;
+        };
+        let mut elsewhere = None;
+        let done = cell.amend(era, |state, at| {
+            elsewhere = (at.state != rev).then_some(at.state);
+            let known = state.stores.contains_key(&store) && elsewhere.is_none();
+            known.then(|| state.relations.insert(store, relations.clone()))
+        });
+        match (done, elsewhere) {
+            (Some(_), _) => Install::Done,
+            (None, Some(at)) => Install::Elsewhere(at),
+            (None, None) => Install::NotLoaded,
+        }
+    }
+
+    /// Compiles a version of a relation store's model for the tuples that are loaded.
+    ///
+    /// # Errors
+    /// When it cannot be compiled.
+    pub fn compile(
+        &self,
+        era: Era,
+        org: Id<Org>,
+        core: &AuthorizationModelCore,
+    ) -> Result<(), Unusable> {
+        let Some(cell) = self.orgs.load().get(&org).cloned() else {
+            return Ok(());
+        };
+        let mut refused = None;
+        cell.amend(era, |state, _| {
+            let mut relations = (**state.relations.get(&core.store)?).clone();
+            if let Err(why) = relations.compile(core) {
+                refused = Some(why);
+                return None;
+            }
+            state.relations.insert(core.store, Arc::new(relations));
+            Some(())
+        });
+        refused.map_or(Ok(()), Err)
     }
 
     /// Names the one who hears of steps; the first stays.

@@ -6,10 +6,12 @@ mod cells;
 mod deny;
 mod instance;
 mod org;
+mod relations;
 mod view;
 
 pub use cell::{Advance, Era, Revision};
-pub use cells::{Cells, Listener, Loaded};
+pub use cells::{Cells, Install, Listener, Loaded};
 pub use instance::InstanceState;
 pub use org::OrgState;
+pub use relations::{Compiled, Relations, Unusable, tuple as relation_tuple};
 pub use view::View;

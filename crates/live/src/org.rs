@@ -1,14 +1,14 @@
 //! One organization's state as persistent maps: a step shares everything it does not touch with the state
 //! before it, so that a view taken earlier stays what it was. Ended runs are not kept: unknown means ended.
 
-use crate::deny::DenySet;
+use crate::{Relations, deny::DenySet, relations::Unusable};
 use domain::{
     AgentCore, ApiTokenCore, AssignmentCore, Builtin, Change, ConnectionCore, GrantId, Held,
-    Holder, KillTarget, MembershipState, RevocationCore, RoleCore, RunCore, SecretCore,
-    SettingsCore, SigningKeyCore, trust::TrustEventCore,
+    Holder, KillTarget, MembershipState, RelationStoreCore, RevocationCore, RoleCore, RunCore,
+    Scope, SecretCore, SettingsCore, SigningKeyCore, trust::TrustEventCore,
 };
 use imbl::{HashMap, OrdMap, OrdSet};
-use kernel::{Agent, Assignment, Connection, Id, Role, Run, Timestamp, Token, User};
+use kernel::{Agent, Assignment, Connection, Id, RelationStore, Role, Run, Timestamp, Token, User};
 use std::sync::Arc;
 
 /// A role with what it gives, worked out once.
@@ -32,12 +32,17 @@ pub struct OrgState {
     pub(crate) token_keys: HashMap<String, Id<Token>>,
     pub(crate) connections: OrdMap<Id<Connection>, Arc<ConnectionCore>>,
     pub(crate) audiences: HashMap<String, Id<Connection>>,
+    /// By scope: the connections that declare it.
+    pub(crate) declared: OrdMap<Scope, OrdSet<Id<Connection>>>,
     pub(crate) runs: HashMap<Id<Run>, Arc<RunCore>>,
     pub(crate) trust: HashMap<Id<Agent>, Arc<Vec<TrustEventCore>>>,
     pub(crate) killed: HashMap<[u8; 16], ()>,
     pub(crate) settings: Arc<SettingsCore>,
     pub(crate) keys: OrdMap<[u8; 16], Arc<SigningKeyCore>>,
     pub(crate) denied: DenySet,
+    pub(crate) stores: OrdMap<Id<RelationStore>, RelationStoreCore>,
+    /// What is loaded of the stores.
+    pub(crate) relations: HashMap<Id<RelationStore>, Arc<Relations>>,
 }
 
 impl OrgState {
@@ -84,7 +89,37 @@ impl OrgState {
                 self.denied.put(*core);
             }
             Change::RevocationRemoved(node) => self.denied.remove(*node),
+            Change::RelationStore(core) => self.put_store(core),
+            Change::AuthorizationModel(core) => {
+                self.relate(core.store, |relations| relations.put_model(core));
+            }
+            Change::Relations(core) => self.relate(core.store, |relations| relations.apply(core)),
             Change::Organization(_) | Change::Account(_) => {}
+        }
+    }
+
+    fn put_store(&mut self, core: &RelationStoreCore) {
+        if core.deleted {
+            self.stores.remove(&core.id);
+            self.relations.remove(&core.id);
+        } else {
+            self.stores.insert(core.id, *core);
+        }
+    }
+
+    /// Moves a store that is loaded. One that cannot be moved is loaded no more: whoever asks it is told why.
+    fn relate(
+        &mut self,
+        store: Id<RelationStore>,
+        step: impl FnOnce(&mut Relations) -> Result<(), Unusable>,
+    ) {
+        let Some(relations) = self.relations.get(&store) else {
+            return;
+        };
+        let mut next = (**relations).clone();
+        match step(&mut next) {
+            Ok(()) => drop(self.relations.insert(store, Arc::new(next))),
+            Err(_) => drop(self.relations.remove(&store)),
         }
     }
 
@@ -126,11 +161,29 @@ impl OrgState {
     }
 
     fn put_connection(&mut self, core: &ConnectionCore) {
-        if let Some(before) = self.connections.get(&core.id) {
+        if let Some(before) = self.connections.get(&core.id).cloned() {
             self.audiences.remove(&before.audience);
+            before
+                .scopes
+                .iter()
+                .for_each(|scope| self.withdraw(scope, core.id));
+        }
+        for scope in &core.scopes {
+            self.declared
+                .entry(scope.clone())
+                .or_default()
+                .insert(core.id);
         }
         self.audiences.insert(core.audience.clone(), core.id);
         self.connections.insert(core.id, Arc::new(core.clone()));
+    }
+
+    fn withdraw(&mut self, scope: &Scope, connection: Id<Connection>) {
+        let left = self.declared.get(scope).map(|ids| ids.without(&connection));
+        match left.filter(|left| !left.is_empty()) {
+            Some(left) => self.declared.insert(scope.clone(), left),
+            None => self.declared.remove(scope),
+        };
     }
 
     fn put_run(&mut self, core: &RunCore) {
@@ -155,6 +208,10 @@ impl OrgState {
         self.trust.insert(core.agent, Arc::new(events));
     }
 
+    /// Everybody with a membership, in the order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = Id<User>> {
+        self.members.keys().copied()
+    }
     /// A role by id.
     pub fn role(&self, id: Id<Role>) -> Option<&RoleCore> {
         self.roles.get(&id).map(|role| &role.core)
@@ -230,6 +287,10 @@ impl OrgState {
     pub fn connections(&self) -> impl Iterator<Item = &Arc<ConnectionCore>> {
         self.connections.values()
     }
+    /// The scopes that connections declare, in order.
+    pub fn declared_scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.declared.keys()
+    }
     /// A run that has not ended.
     pub fn run_core(&self, id: Id<Run>) -> Option<&Arc<RunCore>> {
         self.runs.get(&id)
@@ -270,6 +331,18 @@ impl OrgState {
     /// leaves a mark at the highest revision among them, in the same commit.
     pub fn forgettable(&self, now: Timestamp, limit: usize) -> Vec<RevocationCore> {
         self.denied.forgettable(self, now, limit)
+    }
+    /// A relation store that was not deleted.
+    pub fn relation_store(&self, id: Id<RelationStore>) -> Option<&RelationStoreCore> {
+        self.stores.get(&id)
+    }
+    /// Every relation store that was not deleted, oldest first.
+    pub fn relation_stores(&self) -> impl ExactSizeIterator<Item = &RelationStoreCore> {
+        self.stores.values()
+    }
+    /// What a relation store holds, if it is loaded.
+    pub fn relations(&self, id: Id<RelationStore>) -> Option<&Arc<Relations>> {
+        self.relations.get(&id)
     }
     /// The security settings.
     pub fn settings_core(&self) -> &SettingsCore {

@@ -1,13 +1,16 @@
 //! A view: one moment of the instance and of one organization. Everything a request decides, it decides here.
 
-use crate::{InstanceState, OrgState, Revision};
-use authz::Facts;
+use crate::{Compiled, InstanceState, OrgState, Relations, Revision};
+use authz::{
+    Facts,
+    relation::{Plan, Tuples},
+};
 use domain::{
     AgentCore, AgentState, ApiTokenCore, AuthMethod, Builtin, ConnectionCore, Held, KillTarget,
     MembershipState, OrganizationCore, OrganizationState, RevocationCore, RunCore, SecretState,
     SettingsCore, trust::TrustEventCore,
 };
-use kernel::{Agent, Connection, Id, Org, Run, Timestamp, Token, User};
+use kernel::{Agent, Connection, Id, Org, RelationStore, Run, Timestamp, Token, User};
 use std::sync::Arc;
 
 /// One moment of an organization.
@@ -28,6 +31,22 @@ pub struct View {
 }
 
 impl View {
+    /// What the organization's own relation store holds, with the latest version of its model; none while it is not
+    /// loaded.
+    fn own_relations(&self) -> Option<(&Relations, &Compiled)> {
+        let relations = self.org.relations(self.own_store()?)?;
+        let latest = relations.compiled(relations.latest()?)?;
+        Some((relations, latest))
+    }
+    /// The organization's own relation store, if it has one.
+    pub fn own_store(&self) -> Option<Id<RelationStore>> {
+        let mut stores = self.org.relation_stores();
+        stores.find(|store| store.main).map(|store| store.id)
+    }
+    /// The latest version of the model of the organization's own relation store.
+    pub fn relation_model(&self) -> Option<&Compiled> {
+        self.own_relations().map(|(_, latest)| latest)
+    }
     /// The organization's id.
     pub fn id(&self) -> Id<Org> {
         self.organization.id
@@ -71,6 +90,14 @@ impl Facts for View {
     }
     fn connection(&self, connection: Id<Connection>) -> Option<&ConnectionCore> {
         self.org.connections.get(&connection).map(AsRef::as_ref)
+    }
+    fn declaring(&self, scope: &str) -> impl Iterator<Item = &ConnectionCore> {
+        let declaring = self.org.declared.get(scope).into_iter().flatten();
+        declaring.filter_map(|id| self.connection(*id))
+    }
+    fn relations(&self) -> Option<(&Tuples, &Plan)> {
+        let (relations, latest) = self.own_relations()?;
+        Some((relations.tuples(), &latest.plan))
     }
     fn run(&self, run: Id<Run>) -> Option<&RunCore> {
         self.org.runs.get(&run).map(AsRef::as_ref)

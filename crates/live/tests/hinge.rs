@@ -7,7 +7,11 @@
     reason = "a test that cannot go on stops, and says where"
 )]
 
-use authz::{Presented, Question, Wanted};
+use authz::{
+    Presented, Question, Wanted,
+    decide::{Ask, Moment, Who, decide},
+    relation::{Conditions, Context, Holds, Object},
+};
 use domain::{
     AgentCore, AgentState, AssignmentCore, AuthMethod, Change, Class, ConnectionCore, GrantId,
     Lineage, MembershipCore, MembershipState, OrganizationCore, OrganizationState, Owner,
@@ -328,6 +332,83 @@ fn check(view: &View, model: &Model, tokens: &mut Vec<Token>) -> Result<(), Test
     Ok(())
 }
 
+struct Unanswered;
+
+impl Conditions for Unanswered {
+    fn holds(&self, _: &str, _: Option<&Context>) -> Holds {
+        Holds::Missing(Vec::new())
+    }
+}
+
+/// The one answer says of a person what the oracle says, and of an agent what an offer by name would give.
+fn decisions(view: &View, model: &Model) -> Result<(), TestCaseError> {
+    for text in SCOPES {
+        let (first, last) = text.split_once(':').unwrap();
+        let asked = |(action, of): (&str, &str), who, asked_by| {
+            let (subject, resource) = (
+                "subject",
+                Object {
+                    type_name: of,
+                    id: "1",
+                },
+            );
+            let subject = Object {
+                type_name: subject,
+                id: "as written",
+            };
+            let ask = Ask {
+                who,
+                subject,
+                action,
+                resource,
+                run: None,
+                asked_by,
+            };
+            let moment = Moment {
+                facts: view,
+                conditions: &Unanswered,
+                of_owner: &Unanswered,
+                now: view.now,
+            };
+            decide(&moment, &ask).permit
+        };
+        let declared = |scopes: &Vec<u8>| scopes.iter().any(|n| SCOPES[usize::from(*n)] == text);
+        let declared = model.connections.values().any(declared);
+        for user in 0..3 {
+            let holds = declared && model.open && model.person_holds(user, text);
+            prop_assert_eq!(asked((last, first), Who::User(id(user)), None), holds);
+            prop_assert_eq!(asked((first, last), Who::User(id(user)), None), holds);
+        }
+        for agent in 0..2 {
+            let offered = |connection: &ConnectionCore| {
+                let wanted = [scope(text)];
+                view.org.agent_core(id(agent)).is_some_and(|core| {
+                    let wanted = Wanted {
+                        agent: core,
+                        connection,
+                        run: None,
+                        scopes: Some(&wanted),
+                    };
+                    authz::offer(view, wanted, view.now).is_ok()
+                })
+            };
+            let who = Who::Agent(id(agent));
+            let anywhere = view.org.connections().any(|connection| offered(connection));
+            prop_assert_eq!(asked((last, first), who, None), anywhere);
+            for connection in view.org.connections() {
+                let here = asked((last, first), who, Some(&**connection));
+                prop_assert_eq!(here, offered(connection), "a connection asks about itself");
+            }
+        }
+        prop_assert!(
+            !asked((last, first), Who::Stranger, None),
+            "nobody holds no role"
+        );
+        prop_assert!(!asked((last, first), Who::Unknown, None));
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -354,6 +435,7 @@ proptest! {
             }
             let view = cells.view(id(9), Timestamp::from_seconds(model.now)).unwrap();
             check(&view, &model, &mut tokens)?;
+            decisions(&view, &model)?;
         }
     }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Problem {
 }
 
 /// The conditions of one model, ready to be evaluated. It is made once for a model and shared by all questions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compiled {
     programs: Vec<Program>,
     by_name: HashMap<String, usize>,

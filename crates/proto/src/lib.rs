@@ -1,4 +1,6 @@
-//! Wire types of the standards: problem details and OAuth. They parse and print; they decide nothing.
+//! Wire types of the standards: problem details, OAuth, AuthZEN and OpenFGA. They parse and print; they decide nothing.
 
+pub mod authzen;
+pub mod fga;
 pub mod oauth;
 pub mod problem;

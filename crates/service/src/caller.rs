@@ -68,6 +68,7 @@ pub(crate) fn agent_permissions() -> Permissions {
         P::RunsRead,
         P::RunsCreate,
         P::DispatchEvaluate,
+        P::DecisionsEvaluate,
         P::AgentsReport,
     ]
     .into_iter()

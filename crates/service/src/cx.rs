@@ -18,7 +18,7 @@ pub struct Peer {
     pub user_agent: Option<String>,
     /// The request's id, made here.
     pub request_id: String,
-    /// The door: `api`, `oauth`, `mcp`, `cli`.
+    /// The door: `api`, `oauth`, `authzen`, `mcp`, `cli`.
     pub door: &'static str,
 }
 

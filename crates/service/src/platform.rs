@@ -3,6 +3,7 @@
 
 use crate::{
     audit::{Failures, SubjectKeys},
+    decisions::{Addresses, Decided, Journal},
     gate::Gate,
     node::Node,
     oauth::{KeyCache, Signatures},
@@ -24,6 +25,12 @@ pub struct Platform {
     pub keys: KeyCache,
     /// Signatures of tokens that were found good.
     pub signatures: Signatures,
+    /// People whom questions to the decision API named by their address.
+    pub addresses: Addresses,
+    /// Counts of decisions.
+    pub decided: Decided,
+    /// Decisions on their way into the log.
+    pub journal: Journal,
     /// Keys that seal personal fields.
     pub subjects: SubjectKeys,
     /// Counts of failed attempts.

@@ -87,7 +87,7 @@ fn body<E: Entity>(entity: &E) -> Result<String, StoreError> {
     Ok(text)
 }
 
-fn decode<E: Entity>(row: Row) -> Result<Versioned<E>, StoreError> {
+pub(crate) fn decode<E: Entity>(row: Row) -> Result<Versioned<E>, StoreError> {
     let mut cells = Cells::new(E::TABLE.name(), row);
     let _stream = cells.array::<16>("stream")?;
     let id = cells.array::<16>("id")?;
@@ -286,14 +286,18 @@ const ADMINISTRATORS: [(Engine, &str); 2] = [
     ),
 ];
 
-/// The changes that a cell needs of this table: all, but of a million accounts those few that decisions ask for.
+/// The changes that a cell needs of this table: all, but of a million accounts those few that decisions ask for, and
+/// nothing of what relation stores hold.
 pub(crate) fn needed(
     conn: &mut dyn Conn,
     stream: Stream,
     table: Table,
 ) -> Result<Vec<Change>, StoreError> {
-    if table != Table::Account {
-        return changes(conn, stream, table);
+    match table {
+        Table::Account => {}
+        // Only who asks a relation store needs its models.
+        Table::AuthorizationModel | Table::RelationAssertions => return Ok(Vec::new()),
+        _ => return changes(conn, stream, table),
     }
     let engine = conn.engine();
     let mut found = Vec::new();
@@ -329,6 +333,9 @@ pub(crate) fn changes(
         Table::SubjectKey => of::<domain::SubjectKey>(conn, stream),
         Table::Revocation => of::<domain::Revocation>(conn, stream),
         Table::SetupSecret => of::<domain::SetupSecret>(conn, stream),
+        Table::RelationStore => of::<domain::RelationStore>(conn, stream),
+        Table::AuthorizationModel => of::<domain::AuthorizationModel>(conn, stream),
+        Table::RelationAssertions => of::<domain::RelationAssertions>(conn, stream),
     }
 }
 

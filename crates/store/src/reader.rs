@@ -203,6 +203,7 @@ impl<'c> Reader<'c> {
         for table in Table::ALL {
             all.append(&mut entity::changes(conn, stream, *table)?);
         }
+        all.append(&mut crate::relations::changes(conn, stream)?);
         Ok(all)
     }
 }

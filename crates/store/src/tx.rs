@@ -269,7 +269,7 @@ impl Tx<'_> {
     }
 
     /// A stream is locked before it is written, so that its commits are serial.
-    fn wrote(&mut self, stream: Stream) -> Result<(), Refusal> {
+    pub(crate) fn wrote(&mut self, stream: Stream) -> Result<(), Refusal> {
         self.head(stream)?;
         self.touched.entry(stream).or_default().wrote = true;
         Ok(())
@@ -287,11 +287,11 @@ impl Tx<'_> {
         self.wrote(stream)
     }
 
-    fn changed(&mut self, stream: Stream, change: Option<Change>) {
+    pub(crate) fn changed(&mut self, stream: Stream, change: Option<Change>) {
         self.touched.entry(stream).or_default().open.extend(change);
     }
 
-    fn sql<T>(
+    pub(crate) fn sql<T>(
         &mut self,
         run: impl FnOnce(&mut dyn Conn) -> Result<T, StoreError>,
     ) -> Result<T, Refusal> {

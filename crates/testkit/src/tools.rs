@@ -10,7 +10,7 @@ pub enum Tool {
     Postgres,
     /// The fast state that nodes share.
     Redis,
-    /// Python with joserfc, Authlib, requests and fastmcp.
+    /// Python with joserfc, Authlib, requests, fastmcp and decern.
     Python,
     /// Node 22 or newer, with the packages in [`node_modules`].
     Node,
@@ -130,7 +130,7 @@ mod tests {
         if let Some(python) = require(Tool::Python) {
             let mut run = std::process::Command::new(python);
             assert!(
-                run.args(["-c", "import authlib, fastmcp, joserfc, requests"])
+                run.args(["-c", "import authlib, decern, fastmcp, joserfc, requests"])
                     .status()
                     .unwrap()
                     .success()

@@ -61,7 +61,10 @@ pub(crate) async fn identify(
 }
 
 /// A trusted proxy may name the organization; it must be the one of the path (TEN-4).
-fn agree(arrival: &Arrival, headers: &HeaderMap, view: &View) -> Result<()> {
+///
+/// # Errors
+/// `tenant_conflict`.
+pub(crate) fn agree(arrival: &Arrival, headers: &HeaderMap, view: &View) -> Result<()> {
     let organization = &view.organization;
     let same = |name: &str| name == organization.slug || name == organization.id.to_string();
     let agrees = |value: &http::HeaderValue| value.to_str().is_ok_and(same);

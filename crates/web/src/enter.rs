@@ -5,7 +5,7 @@ use crate::{
     answer,
     arrival::Arrival,
     door::Door,
-    host::{Hosts, is_plain_path},
+    host::{Hosts, forwarded, is_plain_path},
     series::Series,
     turn::{self, Lateness},
 };
@@ -53,7 +53,8 @@ pub(crate) async fn enter(
         turn::delay(&entrance.late).await;
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert("x-request-id", value);
+        let headers = response.headers_mut();
+        headers.entry("x-request-id").or_insert(value);
     }
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -76,11 +77,13 @@ pub(crate) async fn enter(
 fn admit(hosts: &Hosts, request: &Request) -> Result<(), Error> {
     let path = request.uri().path();
     let by_address = path == "/metrics" || path.starts_with("/health/");
-    if !hosts.answers(request.uri(), request.headers(), by_address) {
+    // A proxy asks under the host and the path that its client asked for; a page that was rebound has no token.
+    let forwarded = forwarded(path);
+    if forwarded.is_none() && !hosts.answers(request.uri(), request.headers(), by_address) {
         let detail = "this server does not answer for that host; use the configured public URL or `localhost`";
         return Err(Error::new(Code::Misdirected, detail));
     }
-    if is_plain_path(path) {
+    if is_plain_path(forwarded.unwrap_or(path)) {
         Ok(())
     } else {
         Err(answer::nothing_here())
@@ -131,6 +134,8 @@ fn door_of(route: &str) -> &'static str {
         "" => "none",
         _ if route.starts_with("/api/") => "api",
         _ if route.starts_with("/o/{org}/mcp") => "mcp",
+        _ if route.starts_with("/o/{org}/access/") => "authzen",
+        _ if route.starts_with("/o/{org}/fga/") => "fga",
         _ if route.starts_with("/o/") || route.starts_with("/.well-known/") => "oauth",
         _ if route.starts_with("/health/") || route == "/metrics" => "health",
         _ => "pages",

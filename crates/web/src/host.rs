@@ -73,9 +73,39 @@ pub(crate) fn is_plain_path(path: &str) -> bool {
         && !path.split('/').any(dots)
 }
 
+/// What a proxy asks about a request that it holds: the part of the path that is ours, up to the connection and scope
+/// of forward authentication. What follows is the client's own path.
+pub(crate) fn forwarded(path: &str) -> Option<&str> {
+    let mut segments = path.splitn(9, '/');
+    let mut next = || segments.next();
+    let (root, issuers, _org) = (next()?, next()?, next()?);
+    let door = [next()?, next()?, next()?];
+    let (_connection, _scope) = (next()?, next()?);
+    let theirs = next().map_or(0, |rest| rest.len() + 1);
+    let is_it = root.is_empty() && issuers == "o" && door == ["access", "v1", "forward"];
+    path.get(..path.len() - theirs).filter(|_| is_it)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_proxys_question_may_end_in_anything() {
+        let ours = "/o/acme/access/v1/forward/con_1/orders:read";
+        for path in ["", "/", "/a/b", "//..%2f", "/%00"] {
+            assert_eq!(forwarded(&format!("{ours}{path}")), Some(ours), "{path}");
+        }
+        for path in [
+            "/o/acme/access/v1/forward/con_1",
+            "/o/acme/access/v1/evaluation/con_1/orders:read/x",
+            "/x/o/acme/access/v1/forward/con_1/orders:read",
+            "o/acme/access/v1/forward/con_1/orders:read",
+            "//o/acme/access/v1/forward/con_1/x",
+        ] {
+            assert_eq!(forwarded(path), None, "{path}");
+        }
+    }
 
     fn answers(host: &[&str], target: &str, by_address: bool) -> bool {
         let mut headers = HeaderMap::new();

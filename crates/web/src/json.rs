@@ -12,7 +12,20 @@ use std::fmt;
 /// # Errors
 /// `malformed_body` with line and column; `invalid_input` naming a repeated, too deep or unusable field.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
+    within(bytes, limits::JSON_DEPTH)
+}
+
+/// The same for what nests by its nature: operators of a model inside each other.
+///
+/// # Errors
+/// As `object`.
+pub(crate) fn deep(bytes: &[u8]) -> Result<Map<String, Value>> {
+    within(bytes, 3 * limits::MODEL_NESTING + limits::JSON_DEPTH)
+}
+
+fn within(bytes: &[u8], most: usize) -> Result<Map<String, Value>> {
     let mut reading = Reading {
+        most,
         path: Vec::new(),
         fault: None,
     };
@@ -44,6 +57,7 @@ fn malformed(error: &serde_json::Error) -> Error {
 
 /// Where the reader is, and what it refused.
 struct Reading {
+    most: usize,
     path: Vec<String>,
     fault: Option<Error>,
 }
@@ -70,13 +84,12 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
 
 impl Seed<'_> {
     fn check_depth<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        if self.depth <= limits::JSON_DEPTH {
+        let most = self.reading.most;
+        if self.depth <= most {
             return Ok(());
         }
-        Err(self.reading.refuse(
-            "invalid",
-            format!("is nested deeper than {} levels", limits::JSON_DEPTH),
-        ))
+        let detail = format!("is nested deeper than {most} levels");
+        Err(self.reading.refuse("invalid", detail))
     }
     fn inner(&mut self) -> Seed<'_> {
         Seed {

@@ -1,13 +1,15 @@
-//! The HTTP doors: management API, OAuth endpoints, MCP mount, health and the set-up page. Doors read requests
+//! The HTTP doors: management API, OAuth endpoints, the OpenFGA API, MCP mount, health and the set-up page. Doors read requests
 //! strictly and write answers; they decide nothing and hold no state of their own.
 
 mod answer;
 mod api;
 mod arrival;
 mod auth;
+mod authzen;
 mod body;
 mod door;
 mod enter;
+mod fga;
 mod health;
 mod host;
 mod json;

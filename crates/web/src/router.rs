@@ -3,9 +3,10 @@
 use crate::{
     answer, api,
     arrival::Arrival,
+    authzen,
     door::Door,
     enter::{Entrance, enter},
-    health,
+    fga, health,
     host::Hosts,
     oauth, pages,
     series::Series,
@@ -31,6 +32,8 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .merge(api::routes(&door))
         .merge(oauth::routes())
+        .merge(authzen::routes())
+        .merge(fga::routes())
         .merge(tools::routes(&door))
         .merge(health::routes())
         .merge(pages::routes())

@@ -74,6 +74,12 @@ pub(super) enum Use {
     Userset(Place),
 }
 
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a plan of {} relations", self.nodes.len())
+    }
+}
+
 impl Tuples {
     /// Compiles a model for this store and its later revisions.
     pub fn compile(&mut self, model: &Model) -> Result<Plan, Vec<Problem>> {

@@ -3,7 +3,9 @@
 
 use super::names::{NONE, ObjectId, Objecting, Objects, Symbol, Symbols, WILDCARD};
 use super::segment::{Edge, End, Limit, Named, Segment, Way};
-use super::{Object, Subject, Tuple, TupleError, TupleKey};
+use super::{Context, Object, Subject, Tuple, TupleError, TupleKey};
+use kernel::Timestamp;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -40,18 +42,58 @@ impl Default for Tuples {
     }
 }
 
+/// Tuples that are being loaded, one after the other.
+pub struct Loading {
+    symbols: Symbols,
+    objects: Objecting,
+    edges: Vec<Edge>,
+}
+
+impl Default for Loading {
+    fn default() -> Self {
+        Self {
+            symbols: Symbols::new(),
+            objects: Objecting::default(),
+            edges: Vec::new(),
+        }
+    }
+}
+
+impl Loading {
+    /// Takes in one more.
+    pub fn add(&mut self, tuple: &Tuple<'_>) -> Result<(), TupleError> {
+        let Self {
+            symbols, objects, ..
+        } = self;
+        let edge = edge(symbols, tuple, |kind, text| objects.intern(kind, text));
+        self.edges.push(edge.ok_or(TupleError::Full)?);
+        Ok(())
+    }
+
+    /// The tuples that were taken in; of two with the same key the later one stays.
+    pub fn done(self) -> Result<Tuples, TupleError> {
+        let Self {
+            symbols,
+            objects,
+            edges,
+        } = self;
+        Tuples::based(symbols, objects.done(), edges).ok_or(TupleError::Full)
+    }
+}
+
+/// Equal when they hold the same tuples, whatever their numbers are. It takes time in proportion to all of them.
+impl PartialEq for Tuples {
+    fn eq(&self, other: &Self) -> bool {
+        self.count == other.count && self.told() == other.told()
+    }
+}
+
 impl Tuples {
     /// All tuples of a store at once; of two with the same key the later one stays.
     pub fn load<'a>(tuples: impl IntoIterator<Item = Tuple<'a>>) -> Result<Self, TupleError> {
-        let (mut symbols, mut objects) = (Symbols::new(), Objecting::default());
-        let mut edges = Vec::new();
-        for tuple in tuples {
-            let edge = edge(&mut symbols, &tuple, |kind, text| {
-                objects.intern(kind, text)
-            });
-            edges.push(edge.ok_or(TupleError::Full)?);
-        }
-        Self::based(symbols, objects.done(), edges).ok_or(TupleError::Full)
+        let mut loading = Loading::default();
+        tuples.into_iter().try_for_each(|one| loading.add(&one))?;
+        loading.done()
     }
 
     fn based(symbols: Symbols, objects: Objects, edges: Vec<Edge>) -> Option<Self> {
@@ -232,6 +274,40 @@ impl Tuples {
         base.chain(since)
     }
 
+    /// Every tuple by its names, with what limits it.
+    fn told(&self) -> BTreeMap<(String, String), Option<Told>> {
+        let told = |(from, to, limit): (End, End, Option<&Arc<Limit>>)| {
+            let limit = limit.map(|limit| Told {
+                condition: self.symbols.name(limit.condition).to_owned(),
+                context: limit.context.clone(),
+                times: (limit.valid_from, limit.valid_until),
+            });
+            ((self.end_name(from), self.end_name(to)), limit)
+        };
+        self.edges().map(told).collect()
+    }
+
+    /// The ids of objects of a type that tuples name, or named since the last merge: the first `most` after one, in
+    /// order. It takes time in proportion to all objects.
+    pub fn ids(&self, of: &str, after: Option<&str>, most: usize) -> Vec<String> {
+        let Some(kind) = self.symbols.get(of) else {
+            return Vec::new();
+        };
+        let mut first = BinaryHeap::new();
+        let objects = (0..).take(self.objects.len());
+        for id in objects.filter(|id| self.objects.kind(*id) == kind) {
+            let text = self.objects.text(id);
+            if after.is_none_or(|after| text > after) {
+                first.push(text);
+                if first.len() > most {
+                    first.pop();
+                }
+            }
+        }
+        let first = first.into_sorted_vec();
+        first.into_iter().map(str::to_owned).collect()
+    }
+
     /// `document:1`, or `user:*`.
     pub(super) fn object_name(&self, id: ObjectId) -> String {
         let kind = self.objects.kind(id);
@@ -250,6 +326,14 @@ impl Tuples {
             relation => format!("{object}#{}", self.symbols.name(relation)),
         }
     }
+}
+
+/// What limits a tuple, by name.
+#[derive(PartialEq)]
+struct Told {
+    condition: String,
+    context: Option<Arc<Context>>,
+    times: (Option<Timestamp>, Option<Timestamp>),
 }
 
 fn edge(

@@ -13,6 +13,7 @@ mod differential;
 mod fact;
 mod generate;
 mod language;
+mod paths;
 mod spec;
 mod spec_cases;
 mod suite;

@@ -244,6 +244,25 @@ async fn openid_client_discovers_both_ways_and_authenticates_each_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_of_authzen_asks_as_it_asks_any_decision_point() {
+    let Some(python) = require(Tool::Python) else {
+        return;
+    };
+    let shop = Shop::new().await;
+    let mut command = Command::new(python);
+    command.arg(script("authzen_client.py"));
+    let told = said(&run(shop.environment(&mut command), ""));
+    assert_eq!(
+        told,
+        json!({
+            "owner": [true, ["role"]], "agent": [true, ["role"]],
+            "undeclared": [false, ["no_permit"]], "nobody": [false, ["no_permit"]],
+            "wrong token": 401, "incomplete": 400,
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fastmcp_lists_what_its_caller_may_use_and_calls_it() {
     let Some(python) = require(Tool::Python) else {
         return;

@@ -12,10 +12,12 @@
 mod world;
 
 mod ancestors;
+mod authzen;
 mod calls;
 mod canary;
 mod capabilities;
 mod cli;
+mod decision_log;
 mod demo;
 mod docs;
 mod durable;
@@ -46,6 +48,7 @@ mod proofs;
 mod quotas;
 mod races;
 mod raw;
+mod relations;
 mod road;
 mod scene;
 mod tamper;

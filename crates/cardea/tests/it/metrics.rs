@@ -21,6 +21,10 @@ async fn traffic(world: &World) {
         .introspect(token["access_token"].as_str().unwrap())
         .await;
     world.introspect(MARK).await;
+    let entity = json!({ "type": MARK, "id": MARK });
+    let question = json!({ "subject": entity, "action": { "name": MARK }, "resource": entity });
+    let path = "!/o/acme/access/v1/evaluation";
+    world.owner.api.post(path, question).await.ok();
     for path in [
         &format!("/{MARK}"),
         &format!("/o/{MARK}/jwks.json"),

@@ -155,6 +155,48 @@ async fn nothing_happens_without_its_entry(engine: Engine) {
     assert!(text(&told["items"][0], "event_id").starts_with("evt_"));
 }
 
+/// Decisions come from memory and go on; the log says afterwards of how many it does not tell.
+async fn decisions_are_counted_while_the_log_is_closed(engine: Engine) {
+    let Some(it) = Closable::on(engine).await else {
+        return;
+    };
+    let (world, platform) = (&it.world, it.world.server.platform());
+    world.orders("https://api.example", 0).await;
+    let asked = json!({ "subject": { "type": "user", "id": world.owner.id }, "action": { "name": "read" },
+        "resource": { "type": "orders", "id": "1" } });
+    let ask = async || {
+        let path = "!/o/acme/access/v1/evaluation";
+        let answer = world.owner.api.post(path, &asked).await.ok();
+        assert_eq!(answer["decision"], true);
+    };
+    it.close();
+    for _ in 0..7 {
+        ask().await;
+    }
+    service::decisions::write_decisions(platform).await;
+    it.open();
+    ask().await;
+    service::decisions::write_decisions(platform).await;
+    let path = "/audit/events?type=decisions.made&limit=200";
+    let told = world.owner.api.get(path).await.ok();
+    let sum = |name: &str| -> u64 {
+        let entries = told["items"].as_array().unwrap().iter();
+        let after = entries.map(|entry| &entry["action"]["details"]["after"][name]);
+        after.filter_map(Value::as_u64).sum()
+    };
+    assert_eq!((sum("count"), sum("dropped")), (1, 7));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_are_counted_while_the_log_is_closed_in_a_file() {
+    decisions_are_counted_while_the_log_is_closed(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_are_counted_while_the_log_is_closed_in_a_server() {
+    decisions_are_counted_while_the_log_is_closed(Engine::Postgres).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neg_f4_nothing_happens_without_its_entry_in_a_file() {
     nothing_happens_without_its_entry(Engine::Sqlite).await;

@@ -13,6 +13,7 @@ mod update;
 pub use create::CreateUser;
 pub use deactivate::DeactivateUser;
 pub use list::ListUsers;
+pub(crate) use person::EMAIL_CLAIM;
 pub use read::ReadUser;
 pub use resume::ResumeUser;
 pub use suspend::SuspendUser;

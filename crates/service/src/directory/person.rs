@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use store::{Refusal, Tx, Versioned};
 
 /// The claim by which an address is one person's in an organization.
-pub(super) const EMAIL_CLAIM: &str = "membership.email";
+pub(crate) const EMAIL_CLAIM: &str = "membership.email";
 
 /// A person, as they are shown.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]

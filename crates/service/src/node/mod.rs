@@ -4,16 +4,17 @@
 mod health;
 mod load;
 mod poll;
+mod relations;
 
 pub use health::{Database, Health};
 
 use crate::{Error, Result, again::Turns, feed::Hub};
 use domain::Stream;
-use kernel::{Clock, Code, Id, Micros, Monotonic, Org, limits};
+use kernel::{Clock, Code, Id, Micros, Monotonic, Org, RelationStore, limits};
 use live::{Advance, Cells, Era, Revision, View};
 use poll::Seen;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex as Lock, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
 };
 use store::{
@@ -30,6 +31,9 @@ pub struct Node {
     feeds: Arc<Hub>,
     clock: Arc<dyn Clock>,
     loading: Mutex<HashMap<Id<Org>, Arc<Mutex<()>>>>,
+    /// Relation stores that are being loaded, and those that are being made compact.
+    relating: Mutex<HashMap<Id<RelationStore>, Arc<Mutex<()>>>>,
+    compacting: Lock<HashSet<Id<RelationStore>>>,
     /// When the last look for an unknown organization began.
     looked: Mutex<Monotonic>,
     /// Up to where the feed was followed.
@@ -79,6 +83,8 @@ impl Node {
             feeds,
             clock,
             loading: Mutex::default(),
+            relating: Mutex::default(),
+            compacting: Lock::default(),
             looked: Mutex::new(known),
             seen: Mutex::new(seen),
             standing: Lock::new(instance.standing),
@@ -102,6 +108,11 @@ impl Node {
     /// The epoch of the database that this node follows.
     pub fn epoch(&self) -> u64 {
         self.standing().epoch
+    }
+
+    fn compacting(&self) -> MutexGuard<'_, HashSet<Id<RelationStore>>> {
+        let compacting = self.compacting.lock();
+        compacting.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

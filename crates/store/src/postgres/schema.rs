@@ -54,10 +54,17 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         beside: 7,
     },
     Migration {
+        number: 14,
+        name: "relations",
+        sql: include_str!("../../migrations/postgres/0014_relations.sql"),
+        // A build before it cannot read the changes of a relation store, and would prove nothing any more.
+        beside: 14,
+    },
+    Migration {
         number: 17,
         name: "search",
         sql: include_str!("../../migrations/postgres/0017_search.sql"),
-        beside: 7,
+        beside: 14,
     },
 ];
 /// Any number that nobody else locks in this database.

@@ -67,6 +67,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0013_live_tokens.sql"),
         beside: 7,
     },
+    Migration {
+        number: 14,
+        name: "relations",
+        sql: include_str!("../../migrations/sqlite/0014_relations.sql"),
+        beside: 14,
+    },
 ];
 
 /// See [`crate::Store::sqlite_copy`].

@@ -6,6 +6,7 @@ mod input;
 mod log;
 mod route;
 
+pub(crate) use headers::at_least;
 pub(crate) use route::parameters;
 
 use self::route::{Placed, Route};

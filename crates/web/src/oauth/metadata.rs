@@ -1,5 +1,5 @@
-//! Public documents of an organization's issuer: server metadata (RFC 8414), keys (RFC 7517) and the metadata of
-//! its MCP resource (RFC 9728). Only the canonical slug has them, and any web page may read them.
+//! Public documents of an organization's issuer: server metadata (RFC 8414), keys (RFC 7517), the metadata of its
+//! decision point (AuthZEN) and of its MCP resource (RFC 9728). Only the canonical slug has them, and any web page may read them.
 
 use crate::{answer, arrival::Arrival, door::Door};
 use axum::{
@@ -10,7 +10,7 @@ use domain::OrganizationState;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use service::View;
-use service::{Error, Result, oauth};
+use service::{Error, Result, decisions, oauth};
 use std::sync::Arc;
 
 /// How long a document may be kept; keys are announced for longer than this before they sign.
@@ -82,6 +82,19 @@ pub(crate) async fn keys(
         keys.map(|keys| answer::json(200, &keys)),
         &arrival.peer.request_id,
     )
+}
+
+/// The metadata of the organization's decision point, the same in each of its places.
+pub(crate) async fn decision_point(
+    State(door): State<Arc<Door>>,
+    Path(org): Path<String>,
+    mut request: Request,
+) -> Response {
+    let arrival = Arrival::take(&mut request);
+    let outcome = issuer(&door, &org)
+        .await
+        .map(|view| answer::json(200, &decisions::metadata(&view)));
+    published(outcome, &arrival.peer.request_id)
 }
 
 /// The metadata of the organization's MCP endpoint.

@@ -1,11 +1,11 @@
 //! OAuth endpoints of each organization: token, introspection, revocation and its feed, metadata and keys.
 //! Requests are read as the RFCs say and handed on; nothing is decided here.
 
-mod basic;
+pub(crate) mod basic;
 mod endpoints;
 mod feed;
 mod form;
-mod metadata;
+pub(crate) mod metadata;
 
 use crate::door::Door;
 use axum::{

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod authzen;
 mod entrance;
 mod oauth;
 mod server;

@@ -208,6 +208,11 @@ impl Cast {
         let path = door.path.replace("{org}", slug);
         let path = path.replace("{*tile}", "0/000.p/1");
         let path = path.replace("{code}", "not_found");
+        let path = path.replace(
+            "{connection}/{scope}",
+            "con_00000000000000000000000000/orders:read",
+        );
+        let path = path.replace("{*path}", "orders/1");
         let address = format!("{}{path}", self.world.url);
         let mut request = Request::new(door.method.parse().unwrap(), &address).unwrap();
         if let Some(api) = caller {
@@ -224,6 +229,7 @@ impl Cast {
                 request.form(&fields).unwrap()
             }
             Sent::Hello => hello(request),
+            Sent::Question => question(request),
         };
         let answer = Answer::from(client().send(request).await.unwrap());
         cell(&answer, answer.body["active"] == json!(false))
@@ -240,6 +246,15 @@ fn hello(request: Request) -> Request {
         .unwrap()
         .header("accept", "application/json, text/event-stream")
         .unwrap()
+}
+
+fn question(request: Request) -> Request {
+    let question = json!({
+        "subject": { "type": "user", "id": "sam@acme.example" },
+        "action": { "name": "read" },
+        "resource": { "type": "orders", "id": "1" },
+    });
+    request.json(&question).unwrap()
 }
 
 fn cell(answer: &Answer, less: bool) -> String {

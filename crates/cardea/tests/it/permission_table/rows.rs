@@ -92,6 +92,8 @@ pub enum Sent {
     Form(&'static [(&'static str, &'static str)]),
     /// The first message of MCP.
     Hello,
+    /// A question about somebody of `acme` who is no caller.
+    Question,
 }
 
 /// A route that is no operation.
@@ -131,6 +133,14 @@ pub const DOORS: &[DoorRow] = &[
         "/o/{org}/oauth2/revoke",
         Sent::Form(&[("token", "{token}")]),
     ),
+    post("/o/{org}/access/v1/evaluation", Sent::Question),
+    post("/o/{org}/access/v1/evaluations", Sent::Question),
+    post("/o/{org}/access/v1/search/subject", Sent::Question),
+    post("/o/{org}/access/v1/search/resource", Sent::Question),
+    post("/o/{org}/access/v1/search/action", Sent::Question),
+    get("/o/{org}/access/v1/forward/{connection}/{scope}"),
+    get("/o/{org}/access/v1/forward/{connection}/{scope}/"),
+    get("/o/{org}/access/v1/forward/{connection}/{scope}/{*path}"),
     get("/o/{org}/revocations"),
     get("/o/{org}/revocations/snapshot"),
     post("/o/{org}/mcp", Sent::Hello),
@@ -140,6 +150,8 @@ pub const DOORS: &[DoorRow] = &[
     get("/.well-known/openid-configuration/o/{org}"),
     get("/.well-known/oauth-authorization-server/o/{org}"),
     get("/.well-known/oauth-protected-resource/o/{org}/mcp"),
+    get("/o/{org}/.well-known/authzen-configuration"),
+    get("/.well-known/authzen-configuration/o/{org}"),
     get("/o/{org}/jwks.json"),
     get("/api/v1/openapi.json"),
     get("/api/v1/orgs/{org}/log/checkpoint"),
