@@ -207,6 +207,10 @@ impl Cast {
     async fn knock(&self, door: &DoorRow, slug: &str, caller: Option<&Api>) -> String {
         let path = door.path.replace("{org}", slug);
         let path = path.replace("{*tile}", "0/000.p/1");
+        // A store and a model that nobody has: whoever may ask hears that.
+        let nobodys = "00000000000000000000000000";
+        let path = path.replace("{store}", nobodys).replace("{model}", nobodys);
+        let path = path.replace("{*rest}", "nothing");
         let address = format!("{}{path}", self.world.url);
         let mut request = Request::new(door.method.parse().unwrap(), &address).unwrap();
         if let Some(api) = caller {
