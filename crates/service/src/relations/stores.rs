@@ -48,7 +48,6 @@ fn usable(name: &str) -> Answered<()> {
 /// # Errors
 /// When it may not be made, or the organization has as many as it may.
 pub async fn create_store(cx: &mut Cx, request: CreateStoreRequest) -> Answered<Store> {
-    usable(&request.name)?;
     let name = "relations.create_store";
     decided!(cx, name, Permission::RelationsModels, {
         make(cx, &request.name).await
@@ -56,6 +55,7 @@ pub async fn create_store(cx: &mut Cx, request: CreateStoreRequest) -> Answered<
 }
 
 async fn make(cx: &Cx, name: &str) -> Answered<Store> {
+    usable(name)?;
     let view = cx.view()?;
     if view.org.relation_stores().len() >= limits::RELATION_STORES {
         let most = limits::RELATION_STORES;

@@ -111,6 +111,14 @@ const fn get(path: &'static str) -> DoorRow {
     }
 }
 
+const fn verb(method: &'static str, path: &'static str) -> DoorRow {
+    DoorRow {
+        method,
+        path,
+        sent: Sent::Nothing,
+    }
+}
+
 const fn post(path: &'static str, sent: Sent) -> DoorRow {
     DoorRow {
         method: "POST",
@@ -143,6 +151,31 @@ pub const DOORS: &[DoorRow] = &[
     get("/o/{org}/access/v1/forward/{connection}/{scope}/{*path}"),
     get("/o/{org}/revocations"),
     get("/o/{org}/revocations/snapshot"),
+    get("/o/{org}/fga/stores"),
+    post("/o/{org}/fga/stores", Sent::Nothing),
+    get("/o/{org}/fga/stores/{store}"),
+    verb("DELETE", "/o/{org}/fga/stores/{store}"),
+    get("/o/{org}/fga/stores/{store}/authorization-models"),
+    post(
+        "/o/{org}/fga/stores/{store}/authorization-models",
+        Sent::Nothing,
+    ),
+    get("/o/{org}/fga/stores/{store}/authorization-models/{model}"),
+    post("/o/{org}/fga/stores/{store}/write", Sent::Nothing),
+    post("/o/{org}/fga/stores/{store}/read", Sent::Nothing),
+    get("/o/{org}/fga/stores/{store}/changes"),
+    post("/o/{org}/fga/stores/{store}/check", Sent::Nothing),
+    post("/o/{org}/fga/stores/{store}/batch-check", Sent::Nothing),
+    post("/o/{org}/fga/stores/{store}/expand", Sent::Nothing),
+    post("/o/{org}/fga/stores/{store}/list-objects", Sent::Nothing),
+    post(
+        "/o/{org}/fga/stores/{store}/streamed-list-objects",
+        Sent::Nothing,
+    ),
+    post("/o/{org}/fga/stores/{store}/list-users", Sent::Nothing),
+    get("/o/{org}/fga/stores/{store}/assertions/{model}"),
+    verb("PUT", "/o/{org}/fga/stores/{store}/assertions/{model}"),
+    get("/o/{org}/fga/{*rest}"),
     post("/o/{org}/mcp", Sent::Hello),
     post("/o/{org}/mcp/", Sent::Hello),
     get("/o/{org}/.well-known/openid-configuration"),

@@ -113,7 +113,7 @@ async fn rel_6_wrong_models_are_refused_with_their_places() {
         (
             of(json!([{ "type": "user" }, { "type": "user" }])),
             "invalid_authorization_model",
-            "line 4, column 6",
+            "line 6, column 6",
         ),
         (
             of(
