@@ -10,7 +10,7 @@ pub enum Tool {
     Postgres,
     /// The fast state that nodes share.
     Redis,
-    /// Python with joserfc, Authlib, requests, fastmcp and decern.
+    /// Python with joserfc, Authlib, requests, fastmcp, decern and the SDK and command line of OpenFGA.
     Python,
     /// Node 22 or newer, with the packages in [`node_modules`].
     Node,

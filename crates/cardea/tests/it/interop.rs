@@ -16,6 +16,8 @@ use testkit::{
     tools::{Tool, node_modules, require},
 };
 
+mod openfga;
+
 const AUDIENCE: &str = "https://orders.example";
 
 fn script(name: &str) -> PathBuf {

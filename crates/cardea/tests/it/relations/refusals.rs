@@ -135,7 +135,7 @@ async fn rel_6_wrong_models_are_refused_with_their_places() {
         (
             of(json!([{ "type": "document", "relations": { "viewer": direct } }])),
             "invalid_authorization_model",
-            "names no type",
+            "expected the name of a type",
         ),
         (
             of(json!([{ "type": "a b" }])),
