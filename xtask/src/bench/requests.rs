@@ -9,6 +9,7 @@ use super::{
 };
 use crate::shell;
 use anyhow::{Context, Result, bail};
+use data_encoding::BASE64;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,7 @@ pub fn file(bench: &Bench, stage: &Stage, kind: Kind) -> Result<PathBuf> {
         Kind::Cold => asked.introspections(COLD)?,
         Kind::DispatchNew => asked.dispatches()?,
         Kind::DispatchRun => asked.dispatches_in_runs()?,
+        Kind::Evaluate => stage.credentials.iter().map(evaluation).collect(),
         Kind::Revoke => asked.revocations()?,
     };
     let path = stage.folder.join(format!("{kind:?}.tsv").to_lowercase());
@@ -208,6 +210,19 @@ fn dispatch(credential: &Credential, token: &str) -> String {
     let path = format!("/api/v1/orgs/{}/dispatch", credential.org);
     let bearer = format!("Bearer {token}");
     line("POST", &path, &bearer, JSON, &body.to_string())
+}
+
+/// Asked by the connection with its own credential, about a scope that it declares.
+fn evaluation(credential: &Credential) -> String {
+    let client = format!("{}:{}", credential.connection, credential.connection_secret);
+    let authorization = format!("Basic {}", BASE64.encode(client.as_bytes()));
+    let body = serde_json::json!({
+        "subject": { "type": "agent", "id": credential.agent },
+        "action": { "name": "read" },
+        "resource": { "type": "orders", "id": "1" },
+    });
+    let path = format!("/o/{}/access/v1/evaluation", credential.org);
+    line("POST", &path, &authorization, JSON, &body.to_string())
 }
 
 #[cfg(test)]

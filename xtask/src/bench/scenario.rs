@@ -56,6 +56,8 @@ pub enum Kind {
     Cold,
     DispatchNew,
     DispatchRun,
+    /// A question to the decision API.
+    Evaluate,
     Revoke,
 }
 
@@ -142,6 +144,12 @@ pub const ALL: &[Scenario] = &[
         "dispatch within a run that exists",
         1,
         Kind::DispatchRun,
+    ),
+    closed(
+        "evaluate",
+        "the decision API: may an agent read orders, asked by the connection",
+        1,
+        Kind::Evaluate,
     ),
     closed(
         "revoke",
