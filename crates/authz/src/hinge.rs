@@ -194,27 +194,46 @@ fn is_left(
     grant: &ScopeGrant,
     now: Timestamp,
 ) -> bool {
+    person::holds_scope(facts, agent.owner.0, &grant.scope, now)
+        && is_bounded_by(facts, agent, connection, run, grant, now)
+}
+
+/// The same whatever the owner holds.
+fn is_bounded_by(
+    facts: &impl Facts,
+    agent: &AgentCore,
+    connection: &ConnectionCore,
+    run: Option<&RunCore>,
+    grant: &ScopeGrant,
+    now: Timestamp,
+) -> bool {
     let ScopeGrant {
         connection: of,
         scope,
     } = grant;
+    let initiator = run.and_then(|run| run.initiator);
     *of == connection.id
         && connection.scopes.contains(scope)
         && run.is_none_or(|run| reaches(facts, run, grant))
-        && person::holds_scope(facts, agent.owner.0, scope, now)
-        && run
-            .and_then(|run| run.initiator)
-            .is_none_or(|by| passes(facts, by, scope, now))
+        && initiator.is_none_or(|by| passes(facts, by, agent, scope, now))
 }
 
-/// Whether the human who started the run, by the credential they used, holds this scope now (AGT-10).
-fn passes(facts: &impl Facts, initiator: Initiator, scope: &Scope, now: Timestamp) -> bool {
+/// Whether the human who started the run, by the credential they used, holds this scope now (AGT-10). What the owner
+/// holds is asked where the owner is judged; the credential they used bounds them as it does anybody.
+fn passes(
+    facts: &impl Facts,
+    initiator: Initiator,
+    agent: &AgentCore,
+    scope: &Scope,
+    now: Timestamp,
+) -> bool {
     let by_token = |id: Id<kernel::Token>| {
         facts.api_token(id).is_some_and(|token| {
             !token.revoked && (token.bootstrap || token.scopes.contains(scope))
         })
     };
-    person::holds_scope(facts, initiator.user, scope, now) && initiator.token.is_none_or(by_token)
+    (initiator.user == agent.owner.0 || person::holds_scope(facts, initiator.user, scope, now))
+        && initiator.token.is_none_or(by_token)
 }
 
 /// What may be given now: the intersection, cut by the gates of trust. A scope asked for by name is given or
@@ -258,9 +277,29 @@ pub fn holds(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<(), Denied> {
+    if !person::holds_scope(facts, agent.owner.0, scope, now) {
+        clear(facts, agent, connection, run, now)?;
+        return Err(Denied::NotHeld(scope.clone()));
+    }
+    may_reach(facts, agent, connection, run, scope, now)
+}
+
+/// Whether nothing but its owner stands in the way of one scope of a connection: ceiling, run, connection, kill
+/// switches and trust are as for a token, and whether the owner may do it is found out elsewhere.
+///
+/// # Errors
+/// What stands in the way.
+pub fn may_reach(
+    facts: &impl Facts,
+    agent: &AgentCore,
+    connection: &ConnectionCore,
+    run: Option<&RunCore>,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<(), Denied> {
     clear(facts, agent, connection, run, now)?;
     let mut grants = agent.ceiling.iter().filter(|grant| grant.scope == *scope);
-    if !grants.any(|grant| is_left(facts, agent, connection, run, grant, now)) {
+    if !grants.any(|grant| is_bounded_by(facts, agent, connection, run, grant, now)) {
         return Err(Denied::NotHeld(scope.clone()));
     }
     let trust = trust_now(facts, agent, now);

@@ -5,7 +5,10 @@ use crate::{
     Caller, Error, Peer, Platform, Result, caller,
     oauth::{self, Basic, Client, ClientForm},
 };
-use authz::{Access, decide::Who};
+use authz::{
+    Access,
+    decide::{Reason, Who},
+};
 use domain::{ConnectionCore, Permission, Principal};
 use kernel::{Code, limits};
 use live::View;
@@ -132,6 +135,17 @@ impl Asker {
         }
     }
 
+    /// What an explanation may show to whoever asks.
+    pub(super) fn sees(&self) -> Sees {
+        let all = |permission| self.reach(permission) == Access::All;
+        Sees {
+            users: all(Permission::UsersRead),
+            agents: all(Permission::AgentsRead),
+            roles: all(Permission::RolesRead),
+            relations: all(Permission::RelationsRead),
+        }
+    }
+
     /// The connection, when it is one that asks.
     pub(super) fn connection(&self) -> Option<&ConnectionCore> {
         match &self.by {
@@ -160,6 +174,37 @@ impl Asker {
             By::Connection(_) => Kind::Connection,
             By::Caller(caller) if matches!(caller.principal, Principal::Agent(_)) => Kind::Agent,
             By::Caller(_) => Kind::ApiToken,
+        }
+    }
+}
+
+/// What somebody may read of everything there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sees {
+    pub users: bool,
+    pub agents: bool,
+    pub roles: bool,
+    pub relations: bool,
+}
+
+impl Sees {
+    /// Whether a reason may be told of a subject of this type.
+    pub(super) fn may_hear(self, reason: Reason, of: &str) -> bool {
+        let subject = match of {
+            "agent" => self.agents,
+            _ => self.users,
+        };
+        match reason {
+            Reason::SubjectUnknown | Reason::SubjectInactive => subject,
+            Reason::OwnerInactive | Reason::OwnerDenied => self.agents && self.users,
+            Reason::KillSwitch | Reason::TrustTooLow | Reason::RunNotOpen => self.agents,
+            Reason::Role
+            | Reason::Relation
+            | Reason::NoPermit
+            | Reason::MissingContext
+            | Reason::TooComplex
+            | Reason::Forbidden
+            | Reason::OrganizationInactive => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers questions: one, or a batch at one revision.
 
-use super::{Asker, addresses, claims::with_claims, journal::Made, proof::proof};
+use super::{Asker, addresses, claims::with_claims, journal::Made, leaves, proof::proof};
 use crate::{Error, Platform, Result};
 use authz::{
     Facts,
@@ -67,10 +67,10 @@ pub(super) fn permits(view: &View, asker: &Asker, who: Who, question: &Question<
 }
 
 /// What is told of an answer. A denial says why only to who may be told.
-fn told(view: &View, answer: Answer, explain: bool) -> Decision {
+fn told(view: &View, answer: Answer, may_hear: impl FnOnce(Reason) -> bool) -> Decision {
     let reason = match answer.reason {
         reason @ (Reason::MissingContext | Reason::TooComplex) => reason,
-        reason if answer.permit || explain => reason,
+        reason if answer.permit || may_hear(reason) => reason,
         _ => Reason::NoPermit,
     };
     let bound = view.now.plus(limits::STALENESS);
@@ -90,7 +90,7 @@ fn told(view: &View, answer: Answer, explain: bool) -> Decision {
 /// Answers one question.
 ///
 /// # Errors
-/// `permission_denied` for a question about somebody about whom the caller may not ask.
+/// `permission_denied` for a question about somebody about whom the caller may not ask; `stale_state`.
 pub async fn evaluate(
     platform: &Platform,
     view: &View,
@@ -105,14 +105,18 @@ pub async fn evaluate(
         || Answer::denied(Reason::RunNotOpen),
         |ask| answer(view, ask, question),
     );
+    let proof = ask
+        .filter(|_| explain)
+        .map(|ask| with_claims(view, question, |moment| proof(moment, &ask, asker.sees())));
+    leaves(platform, view)?;
     platform.decided.count(asker.kind(), answer.permit);
     platform
         .journal
         .put(made(view, asker, who, question, &answer));
-    let mut told = told(view, answer, explain);
-    told.context.proof = ask
-        .filter(|_| explain)
-        .map(|ask| with_claims(view, question, |moment| proof(moment, &ask)));
+    let of = &question.subject.type_name;
+    let may_hear = |reason| explain && asker.sees().may_hear(reason, of);
+    let mut told = told(view, answer, may_hear);
+    told.context.proof = proof;
     Ok(told)
 }
 
@@ -169,6 +173,7 @@ pub async fn batch(
             break;
         }
     }
+    leaves(platform, view)?;
     Ok(Decisions { evaluations })
 }
 

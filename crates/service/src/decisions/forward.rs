@@ -1,7 +1,7 @@
 //! Forward authentication: a proxy in front of an application hands on what a client presented to it, and asks whether
 //! that token is good for a scope of the application's connection at this moment. It believes nobody but the token.
 
-use super::{asker::Kind, journal::Made};
+use super::{asker::Kind, journal::Made, leaves};
 use crate::{Error, Platform, Result, oauth};
 use authz::decide::Reason;
 use domain::{Principal, Scope};
@@ -26,7 +26,7 @@ pub struct Forwarded {
 ///
 /// # Errors
 /// `unauthenticated` for a token that is dead, foreign or for another audience; `permission_denied` for one that is not
-/// good for the scope.
+/// good for the scope; `stale_state`.
 pub fn forward(
     platform: &Platform,
     view: &View,
@@ -43,6 +43,7 @@ pub fn forward(
     let agent = view.org.agent_core(verified.claims.sub);
     let agent = agent.ok_or_else(unbelieved)?;
     let good = live.iter().any(|one| one.as_str() == scope);
+    leaves(platform, view)?;
     platform.decided.count(Kind::Agent, good);
     platform.journal.put(Made {
         org: view.id(),

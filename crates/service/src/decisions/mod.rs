@@ -21,7 +21,7 @@ pub use journal::{Journal, enter_decisions, write_decisions};
 pub use search::{Sought, search};
 
 use crate::{Error, Platform, Result};
-use kernel::{Id, Org};
+use kernel::{Code, Id, Org, limits};
 use live::View;
 use proto::authzen::{Metadata, Wrong};
 
@@ -31,16 +31,38 @@ impl From<Wrong> for Error {
     }
 }
 
-/// A fresh view of an organization in which what its own relation store holds is there.
+/// A fresh view of an organization in which what its own relation store holds is there. A store that cannot be loaded
+/// permits nothing, and holds up nothing that roles decide.
 ///
 /// # Errors
-/// Not found, the state cannot be proven current, or the store cannot be loaded.
+/// Not found, or the state cannot be proven current.
 pub async fn view(platform: &Platform, org: Id<Org>) -> Result<View> {
     let view = platform.node.view(org).await?;
-    match view.own_store() {
-        Some(store) => Ok(platform.node.relations(&view, store).await?.0),
-        None => Ok(view),
+    let Some(store) = view.own_store() else {
+        return Ok(view);
+    };
+    match platform.node.relations(&view, store).await {
+        Ok((view, _)) => Ok(view),
+        Err(error) => {
+            tracing::error!(%error, %org, %store, "relations permit nothing: the organization's own store cannot be loaded");
+            platform.node.view(org).await
+        }
     }
+}
+
+/// Lets an answer leave while the state that it was decided on is known to be current, and not longer after its moment
+/// than state may be old.
+///
+/// # Errors
+/// `stale_state`.
+fn leaves(platform: &Platform, view: &View) -> Result<()> {
+    platform.node.require_fresh(view.id())?;
+    if platform.clock.now().since(view.now) <= limits::STALENESS {
+        return Ok(());
+    }
+    let detail =
+        "the answer took longer than the state it is of may be old; ask again, or ask less at once";
+    Err(Error::new(Code::StaleState, detail))
 }
 
 /// The metadata of an organization's decision point; the same in each of its places.

@@ -1,8 +1,8 @@
 //! Why an answer is what it is, for who may be told: which scopes were in question, by which roles a person holds
-//! them, by which tuples the subject is in the relation, what an agent's ceiling and trust leave, and the same of its owner. It is worked out from the view on which was
-//! decided, and decides nothing.
+//! them, by which tuples the subject is in the relation, what an agent's ceiling and trust leave, and the same of its
+//! owner. It is worked out from the view on which was decided, decides nothing, and shows nobody what they may not read.
 
-use super::evaluate;
+use super::{asker::Sees, evaluate};
 use authz::{
     Facts,
     decide::{Ask, Moment, Who, declared, related},
@@ -72,22 +72,30 @@ struct Granted {
 }
 
 /// The proof of an answer.
-pub(super) fn proof(moment: &Moment<'_, View>, ask: &Ask<'_>) -> Value {
-    serde_json::to_value(about(moment, ask)).unwrap_or_default()
+pub(super) fn proof(moment: &Moment<'_, View>, ask: &Ask<'_>, sees: Sees) -> Value {
+    serde_json::to_value(about(moment, ask, sees)).unwrap_or_default()
 }
 
-fn about(moment: &Moment<'_, View>, ask: &Ask<'_>) -> Proof {
+fn about(moment: &Moment<'_, View>, ask: &Ask<'_>, sees: Sees) -> Proof {
     let view = moment.facts;
     let found = declared(view, ask);
     let scopes = found.iter().map(|(scope, connection)| Declared {
         scope: (*scope).clone(),
         connection: connection.id,
     });
-    let path = related(moment, |query| {
-        query.path(ask.resource, ask.action, Subject::Object(ask.subject))
+    let path = sees.relations.then(|| {
+        related(moment, |query| {
+            query.path(ask.resource, ask.action, Subject::Object(ask.subject))
+        })
     });
+    let path = path.flatten();
+    let shown = match ask.who {
+        Who::User(_) => sees.users,
+        Who::Agent(_) => sees.agents,
+        Who::Unknown | Who::Stranger => false,
+    };
     let mut proof = Proof {
-        principal: evaluate::principal(ask.who),
+        principal: evaluate::principal(ask.who).filter(|_| shown),
         scopes: scopes.collect(),
         roles: Vec::new(),
         tuples: path.and_then(Result::ok).flatten().unwrap_or_default(),
@@ -95,16 +103,19 @@ fn about(moment: &Moment<'_, View>, ask: &Ask<'_>) -> Proof {
         owner: None,
     };
     match ask.who {
-        Who::User(user) => proof.roles = roles(view, user, &found),
-        Who::Agent(id) => {
+        Who::User(user) if shown && sees.roles => proof.roles = roles(view, user, &found),
+        Who::Agent(id) if shown => {
             if let Some(agent) = view.agent(id) {
                 let owner = agent.owner.0.to_string();
                 let of_owner = ask.about_owner(agent.owner.0, &owner);
                 proof.agent = Some(of_agent(view, agent, &found));
-                proof.owner = Some(Box::new(about(&moment.about_owner(), &of_owner)));
+                let of_owner = sees
+                    .users
+                    .then(|| about(&moment.about_owner(), &of_owner, sees));
+                proof.owner = of_owner.map(Box::new);
             }
         }
-        Who::Unknown | Who::Stranger => {}
+        Who::User(_) | Who::Agent(_) | Who::Unknown | Who::Stranger => {}
     }
     proof
 }

@@ -2,7 +2,7 @@
 //! any other question, so a search finds what an evaluation would permit. Pages come in the order of the texts; a page
 //! may end before it is full, and only an empty token is the end.
 
-use super::{Asker, claims::with_claims, evaluate};
+use super::{Asker, claims::with_claims, evaluate, leaves};
 use crate::{Error, Platform, Result, sealing};
 use authz::{
     Facts,
@@ -73,7 +73,7 @@ pub async fn search(
     for candidate in search.candidates(every, after.as_deref()).await? {
         if results.len() == limit || looked == SEARCH_CANDIDATES {
             let next_token = last.map_or_else(String::new, |last: String| cursor.write(&last));
-            return Ok(search.page(results, next_token, every));
+            return search.page(results, next_token, every);
         }
         looked += 1;
         if looked % 256 == 0 {
@@ -84,7 +84,7 @@ pub async fn search(
         }
         last = Some(candidate);
     }
-    Ok(search.page(results, String::new(), every))
+    search.page(results, String::new(), every)
 }
 
 /// A question whose sought part is put in later.
@@ -211,8 +211,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn page(&self, results: Vec<Found>, next_token: String, every: bool) -> Results {
-        Results {
+    fn page(&self, results: Vec<Found>, next_token: String, every: bool) -> Result<Results> {
+        leaves(self.platform, self.view)?;
+        Ok(Results {
             page: NextPage {
                 next_token,
                 count: results.len(),
@@ -222,7 +223,7 @@ impl<'a> Search<'a> {
                 every,
             },
             results,
-        }
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod fault;
 mod lists;
 mod models;
 mod read;
+mod scopes;
 mod stores;
 mod token;
 mod tree;

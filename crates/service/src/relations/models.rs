@@ -1,7 +1,9 @@
 //! Versions of authorization models: written once, never changed, the latest meant where none is named. A model is read
 //! and compiled for its store before it is kept, so that no version is there that cannot be asked.
 
-use super::{Answered, Fault, asked::unknown, conditions, decided, permit, store_of, token};
+use super::{
+    Answered, Fault, asked::unknown, conditions, decided, permit, scopes, store_of, token,
+};
 use crate::{Act, Cx, Error};
 use authz::model::{Model, Problem};
 use domain::{AuthorizationModel, AuthorizationModelCore, Permission};
@@ -32,6 +34,7 @@ pub async fn write_model(
 async fn keep(cx: &Cx, store: &str, body: &Map<String, Value>) -> Answered<WrittenModel> {
     let (view, store) = store_of(cx, cx.view()?, store).await?;
     let model = read(body)?;
+    scopes::may_steer(cx, "relations.write_model", &view, store, Some(&model)).await?;
     let (view, relations) = cx.platform.node.relations(&view, store).await?;
     // Numbers are given to names as in the store itself: what is too much for it is refused here.
     let compiled = relations.tuples().clone().compile(&model);

@@ -1,7 +1,7 @@
 //! An organization's relation stores. The first that is made by the name `main` is the organization's own: policy sets
 //! and the decision API mean it. A deleted store answers as unknown at once; its rows stay until somebody sweeps them.
 
-use super::{Answered, Fault, decided, permit, store_of, token};
+use super::{Answered, Fault, decided, permit, scopes, store_of, token};
 use crate::{Act, Cx, Error};
 use domain::{Permission, RelationStore, RelationStoreCore};
 use kernel::{Code, Id, limits};
@@ -151,7 +151,8 @@ pub async fn get_store(cx: &Cx, store: &str) -> Answered<Store> {
 pub async fn delete_store(cx: &mut Cx, store: &str) -> Answered<()> {
     let name = "relations.delete_store";
     decided!(cx, name, Permission::RelationsModels, {
-        let (_, id) = store_of(cx, cx.view()?, store).await?;
+        let (view, id) = store_of(cx, cx.view()?, store).await?;
+        scopes::may_steer(cx, name, &view, id, None).await?;
         delete(cx, id).await
     })
 }

@@ -4,7 +4,7 @@
 use super::{
     Answered, Fault,
     asked::{self, Asked, Place, ask, bounded},
-    decided, store_of,
+    decided, scopes, store_of,
 };
 use crate::{Act, Cx, Error};
 use authz::relation::{Subject, TupleKey};
@@ -44,13 +44,14 @@ pub async fn write(cx: &mut Cx, store: &str, request: WriteRequest) -> Answered<
 }
 
 async fn once(cx: &Cx, store: &str, request: &WriteRequest) -> Answered<()> {
+    let (view, steered) = store_of(cx, cx.view()?, store).await?;
+    scopes::may_steer(cx, "relations.write", &view, steered, None).await?;
     let (writes, deletes) = (&request.writes, &request.deletes);
     let duplicate = Otherwise::read("on_duplicate", &writes.on_duplicate)?;
     let missing = Otherwise::read("on_missing", &deletes.on_missing)?;
     counted(writes.tuple_keys.len() + deletes.tuple_keys.len())?;
     let (store, model) = if writes.tuple_keys.is_empty() {
-        let (_, store) = store_of(cx, cx.view()?, store).await?;
-        (store, None)
+        (steered, None)
     } else {
         let place = Place {
             store,
@@ -69,8 +70,7 @@ async fn once(cx: &Cx, store: &str, request: &WriteRequest) -> Answered<()> {
                 format!("the store may hold at most {most} tuples"),
             ));
         }
-        let (_, id) = store_of(cx, &asked.view, store).await?;
-        (id, Some(asked.compiled.id))
+        (steered, Some(asked.compiled.id))
     };
     let mut change = RelationsCore {
         store,

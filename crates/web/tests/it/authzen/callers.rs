@@ -221,3 +221,46 @@ async fn only_who_may_be_told_is_told_why() {
         assert_eq!(answer.status, wanted, "{explain}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn an_explanation_shows_nobody_what_they_may_not_read() {
+    let scene = Scene::new().await;
+    scene.role("reader", &["orders:read"]).await;
+    let ada = scene.person("ada", &["member", "reader"]).await;
+    let gone = scene.person("gone", &["reader"]).await;
+    scene
+        .done("POST", &format!("/users/{gone}/suspend"), json!({}))
+        .await;
+    let (agent, _) = scene.agent(&ada, "bot", &["orders:read"]).await;
+    let may = async |more: &[&str]| {
+        let mut all = vec!["decisions.evaluate", "decisions.explain"];
+        all.extend(more);
+        scene.token(&all).await
+    };
+    let told = async |token: &str, subject: (&str, &str)| {
+        let asked = question(subject, "read", ("orders", "1"));
+        let answer = scene.explain_to(token, &asked).await;
+        let context = answer.body["context"].clone();
+        (context["reasons"][0].clone(), context["proof"].clone())
+    };
+    let blind = may(&[]).await;
+    let never = "usr_00000000000000000000000000";
+    for subject in [("user", never), ("user", gone.as_str())] {
+        assert_eq!(told(&blind, subject).await.0, json!("no_permit"));
+        let seeing = may(&["users.read"]).await;
+        assert_ne!(told(&seeing, subject).await.0, json!("no_permit"));
+    }
+    let (reason, proof) = told(&blind, ("user", &ada)).await;
+    assert_eq!(reason, json!("role"));
+    for part in ["principal", "roles", "tuples", "agent", "owner"] {
+        assert_eq!(proof.get(part), None, "{part} in {proof}");
+        let (_, proof) = told(&blind, ("agent", &agent)).await;
+        assert_eq!(proof.get(part), None, "{part} in {proof}");
+    }
+    let (_, proof) = told(&may(&["agents.read"]).await, ("agent", &agent)).await;
+    assert!(proof.get("agent").is_some() && proof.get("owner").is_none());
+    let (_, proof) = told(&may(&["users.read"]).await, ("user", &ada)).await;
+    assert!(proof.get("principal").is_some() && proof.get("roles").is_none());
+    let (_, proof) = told(&may(&["users.read", "roles.read"]).await, ("user", &ada)).await;
+    assert!(proof.get("roles").is_some());
+}

@@ -3,6 +3,8 @@
 
 use super::scene::{EVALUATION, Scene, question, text};
 use super::search::all;
+use crate::world::bare;
+use axum::body::Body;
 use serde_json::{Value, json};
 
 const SUBJECTS: &str = "/o/acme/access/v1/search/subject";
@@ -115,17 +117,37 @@ async fn a_person_in_a_tuple_is_asked_for_their_state_first() {
 }
 
 #[tokio::test]
-async fn an_agent_is_related_only_as_far_as_its_owner_may() {
+async fn an_agent_is_related_only_within_its_ceiling_and_as_far_as_its_owner_may() {
     let scene = Scene::new().await;
     let store = Store::new(&scene).await;
+    let documents = json!({ "name": "documents", "audience": "https://documents.example", "min_trust": 20,
+        "scopes": ["document:viewer"] });
+    let documents = scene.done("POST", "/connections", documents).await;
+    let documents = text(&documents, "id");
+    scene.role("sees", &["document:viewer"]).await;
     let ada = scene.person("ada", &["member"]).await;
-    let (agent, control) = scene.agent(&ada, "bot", &[]).await;
+    let given = scene.assign(&ada, "sees").await;
+    let (bare, _) = scene.agent(&ada, "bare", &[]).await;
+    let (agent, control) = scene.agent(&ada, "bot", &["document:viewer"]).await;
+    // The owner holds it by a tuple alone from here on.
+    let path = format!("/api/v1/orgs/acme/role-assignments/{given}");
+    let taken = scene.world.json("DELETE", &path, "").await;
+    assert!(taken.status.is_success(), "{}", taken.text);
+
     let asked = question(("agent", &agent), "viewer", ("document", "1"));
     store.write("document:1", &format!("agent:{agent}")).await;
+    store.write("document:1", &format!("agent:{bare}")).await;
     assert!(!scene.decides(&asked).await);
     assert_eq!(scene.explained(&asked).await, "owner_denied");
     store.write("document:1", &format!("user:{ada}")).await;
     assert!(scene.decides(&asked).await);
+    let other = question(("agent", &bare), "viewer", ("document", "1"));
+    assert_eq!(scene.explained(&other).await, "no_permit", "no ceiling");
+    let undeclared = question(("agent", &agent), "reader", ("document", "1"));
+    assert_eq!(scene.explained(&undeclared).await, "no_permit");
+    let owners = question(("user", &ada), "reader", ("document", "1"));
+    assert!(scene.decides(&owners).await, "people have no ceiling");
+
     let bearer = format!("Bearer {control}");
     let own = scene.sent(EVALUATION, &bearer, &asked.to_string()).await;
     assert_eq!(own.body["decision"], json!(true));
@@ -138,6 +160,16 @@ async fn an_agent_is_related_only_as_far_as_its_owner_may() {
         proof["owner"]["tuples"],
         json!([format!("document:1#viewer@user:{ada}")])
     );
+
+    let connection = format!("/connections/{documents}");
+    let trust = async |min: u8| {
+        let body = json!({ "min_trust": min });
+        scene.done("PATCH", &connection, body).await;
+    };
+    trust(60).await;
+    assert_eq!(scene.explained(&asked).await, "trust_too_low");
+    trust(20).await;
+    assert!(scene.decides(&asked).await);
     store.delete("document:1", &format!("user:{ada}")).await;
     let own = scene.sent(EVALUATION, &bearer, &asked.to_string()).await;
     assert_eq!(own.body["decision"], json!(false));
@@ -145,6 +177,103 @@ async fn an_agent_is_related_only_as_far_as_its_owner_may() {
     assert!(scene.decides(&asked).await, "its owner is one of everybody");
     store.delete("document:1", &format!("agent:{agent}")).await;
     assert!(!scene.decides(&asked).await, "it is nobody of that type");
+    store.write("document:1", &format!("agent:{agent}")).await;
+    assert!(scene.decides(&asked).await);
+    let stop = json!({ "on": true, "reason": "a test" });
+    let path = format!("/kill-switches/{documents}");
+    scene.done("PUT", &path, stop).await;
+    assert_eq!(scene.explained(&asked).await, "kill_switch");
+}
+
+#[tokio::test]
+async fn who_writes_what_gives_a_scope_holds_it() {
+    let scene = Scene::new().await;
+    let ada = scene.person("ada", &["administrator"]).await;
+    scene.role("reader", &["orders:read"]).await;
+    let bea = scene.person("bea", &["administrator", "reader"]).await;
+    let ada = format!("Bearer {}", scene.token_of(&ada, &[]).await);
+    let bea = format!("Bearer {}", scene.token_of(&bea, &["orders:read"]).await);
+    let made = scene
+        .world
+        .json("POST", "/o/acme/fga/stores", r#"{"name":"main"}"#)
+        .await;
+    let main = format!("/o/acme/fga/stores/{}", text(&made.body, "id"));
+    let made = scene
+        .world
+        .json("POST", "/o/acme/fga/stores", r#"{"name":"other"}"#)
+        .await;
+    let other = format!("/o/acme/fga/stores/{}", text(&made.body, "id"));
+    let model = |types: &[&str]| {
+        let related = json!({ "this": {} });
+        let users = json!({ "directly_related_user_types": [{ "type": "user" }] });
+        let mut all = vec![json!({ "type": "user" })];
+        for name in types {
+            let (of, relation) = name.split_once('#').unwrap();
+            all.push(json!({ "type": of, "relations": { relation: related },
+                "metadata": { "relations": { relation: users } } }));
+        }
+        json!({ "schema_version": "1.1", "type_definitions": all }).to_string()
+    };
+    let tuple = |object: &str, relation: &str| {
+        let key = json!({ "object": object, "relation": relation, "user": "user:eve" });
+        json!({ "writes": { "tuple_keys": [key] } }).to_string()
+    };
+    let models = |store: &str| format!("{store}/authorization-models");
+    let write = |store: &str| format!("{store}/write");
+    let plain = model(&["folder#read"]);
+    let orders = model(&["folder#read", "orders#read"]);
+    let turned = model(&["folder#read", "read#orders"]);
+
+    let done = async |who: &str, path: &str, body: &str| {
+        let answer = scene.sent(path, who, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+    };
+    let refused = async |who: &str, path: &str, body: &str| {
+        let answer = scene.sent(path, who, body).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text);
+        assert_eq!(answer.body["code"], json!("forbidden"), "{}", answer.text);
+        assert!(answer.text.contains("`orders:read`"), "{}", answer.text);
+    };
+    done(&ada, &models(&main), &plain).await;
+    done(&ada, &write(&main), &tuple("folder:1", "read")).await;
+    refused(&ada, &models(&main), &orders).await;
+    refused(&ada, &models(&main), &turned).await;
+    done(&bea, &models(&main), &orders).await;
+    refused(&ada, &write(&main), &tuple("orders:1", "read")).await;
+    refused(&ada, &write(&main), &tuple("folder:2", "read")).await;
+    refused(&ada, &models(&main), &plain).await;
+    let gone = json!({ "deletes": { "tuple_keys": [{ "object": "folder:1", "relation": "read", "user": "user:eve" }] } });
+    refused(&ada, &write(&main), &gone.to_string()).await;
+    let asked = question(("user", "eve"), "read", ("orders", "1"));
+    assert!(!scene.decides(&asked).await);
+    done(&bea, &write(&main), &tuple("orders:1", "read")).await;
+    assert!(scene.decides(&asked).await);
+    let owner = format!("Bearer {}", scene.world.token);
+    done(&owner, &write(&main), &tuple("orders:2", "read")).await;
+    // Other stores give nothing.
+    done(&ada, &models(&other), &orders).await;
+    done(&ada, &write(&other), &tuple("orders:1", "read")).await;
+
+    for (who, store, wanted) in [(&ada, &main, 403), (&ada, &other, 204), (&bea, &main, 204)] {
+        let request = bare("DELETE", store).header("authorization", who);
+        let answer = scene.world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, wanted, "{}", answer.text);
+    }
+    let log = scene
+        .done(
+            "GET",
+            "/audit/events?type=access.denied&limit=50",
+            json!({}),
+        )
+        .await;
+    let log = log.to_string();
+    for name in [
+        "relations.write",
+        "relations.write_model",
+        "relations.delete_store",
+    ] {
+        assert!(log.contains(name), "{name} in {log}");
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ impl Scene {
                 "decisions.explain",
                 "users.read",
                 "agents.read",
+                "roles.read",
+                "relations.read",
             ])
             .await;
         scene
@@ -164,8 +166,13 @@ impl Scene {
 
     /// What the asker is answered who asks why.
     pub async fn explain(&self, body: &Value) -> Answered {
+        self.explain_to(&self.asker, body).await
+    }
+
+    /// What somebody is answered who asks why.
+    pub async fn explain_to(&self, token: &str, body: &Value) -> Answered {
         let request = bare("POST", EVALUATION)
-            .header("authorization", format!("Bearer {}", self.asker))
+            .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
             .header("cardea-explain", "true");
         let request = request.body(Body::from(body.to_string())).unwrap();
