@@ -130,7 +130,8 @@ impl Builtin {
 
     fn gives(self, p: Permission) -> bool {
         use Permission as P;
-        let ordinary = p.is_read() && !["audit", "tokens", "keys"].contains(&p.category());
+        let ordinary =
+            p.is_read() && !["audit", "tokens", "keys", "relations"].contains(&p.category());
         match self {
             Self::Owner => true,
             Self::Administrator => {

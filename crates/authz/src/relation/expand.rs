@@ -4,7 +4,7 @@
 use super::check::Check;
 use super::plan::{Node, Op, Place};
 use super::segment::{End, Way};
-use super::{Conditions, Object, Query, QueryError, Subject, Truth};
+use super::{Conditions, Exceeded, Object, Query, QueryError, Subject, Truth};
 
 /// One step of a relation, as OpenFGA's expand gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +39,12 @@ impl<C: Conditions> Query<'_, C> {
             query: self,
             check,
             object,
+            looked: 0,
         };
         let node = self.plan.node(place);
         let unknown = || QueryError::UnknownRelation(object.type_name.into(), relation.into());
         let node = node.ok_or_else(unknown)?;
-        Ok(expand.op(&node.op, node))
+        Ok(expand.op(&node.op, node)?)
     }
 }
 
@@ -51,16 +52,18 @@ struct Expand<'a, C> {
     query: &'a Query<'a, C>,
     check: Check<'a, C>,
     object: Object<'a>,
+    looked: usize,
 }
 
 impl<C: Conditions> Expand<'_, C> {
-    fn op(&mut self, op: &Op, node: &Node) -> Expansion {
-        match op {
-            Op::Direct => Expansion::Users(self.named(node).map_names(self.query)),
+    fn op(&mut self, op: &Op, node: &Node) -> Result<Expansion, Exceeded> {
+        Ok(match op {
+            Op::Direct => Expansion::Users(self.named(node)?.map_names(self.query)),
             Op::Computed(place) => Expansion::Computed(self.userset(*place)),
             Op::Through(tupleset, targets) => {
                 let naming = self.query.plan.node(*tupleset);
-                let ends = naming.map(|naming| self.named(naming)).unwrap_or_default();
+                let ends = naming.map(|naming| self.named(naming)).transpose()?;
+                let ends = ends.unwrap_or_default();
                 let tuples = self.query.tuples;
                 let computed = ends.0.into_iter().filter_map(|end| {
                     let kind = tuples.objects.kind(end.object());
@@ -75,16 +78,17 @@ impl<C: Conditions> Expand<'_, C> {
                     tupleset: self.userset(*tupleset),
                 }
             }
-            Op::Union(parts) => {
-                Expansion::Union(parts.iter().map(|part| self.op(part, node)).collect())
-            }
-            Op::Intersection(parts) => {
-                Expansion::Intersection(parts.iter().map(|part| self.op(part, node)).collect())
-            }
+            Op::Union(parts) => Expansion::Union(self.all(parts, node)?),
+            Op::Intersection(parts) => Expansion::Intersection(self.all(parts, node)?),
             Op::Exclusion(parts) => {
-                Expansion::Difference(Box::new((self.op(&parts.0, node), self.op(&parts.1, node))))
+                let both = (self.op(&parts.0, node)?, self.op(&parts.1, node)?);
+                Expansion::Difference(Box::new(both))
             }
-        }
+        })
+    }
+
+    fn all(&mut self, parts: &[Op], node: &Node) -> Result<Vec<Expansion>, Exceeded> {
+        parts.iter().map(|part| self.op(part, node)).collect()
     }
 
     fn userset(&self, place: Place) -> String {
@@ -96,16 +100,22 @@ impl<C: Conditions> Expand<'_, C> {
         format!("{}#{relation}", self.object)
     }
 
-    fn named(&mut self, node: &Node) -> Ends {
+    /// All operands together name no more than a listing may.
+    fn named(&mut self, node: &Node) -> Result<Ends, Exceeded> {
         let tuples = self.query.tuples;
+        let mut ends = Ends::default();
         let Some(object) = tuples.object(self.object) else {
-            return Ends::default();
+            return Ok(ends);
         };
         let row = tuples.row(Way::Forward, End::new(object, node.relation), false);
-        let counting = row.filter(|(end, kind, limit)| {
-            self.check.counts(node, *kind, end.relation(), *limit).0 != Truth::False
-        });
-        Ends(counting.map(|(end, ..)| end).collect())
+        for (end, kind, limit) in row {
+            self.looked += 1;
+            self.query.budget.names(self.looked)?;
+            if self.check.counts(node, kind, end.relation(), limit).0 != Truth::False {
+                ends.0.push(end);
+            }
+        }
+        Ok(ends)
     }
 }
 

@@ -47,6 +47,8 @@ impl<C: Conditions> Query<'_, C> {
                 _ => self.tuples.object_name(object),
             };
             listing.add(truth, name);
+            self.budget
+                .names(listing.found.len() + listing.conditional.len())?;
         }
         listing.unsettled = check.unsettled;
         Ok(listing)

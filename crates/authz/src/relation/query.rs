@@ -7,7 +7,7 @@ use super::plan::{Place, Plan};
 use super::segment::End;
 use super::{Conditions, Object, Subject, Truth, Tuple, TupleError, Tuples, Unsettled};
 use kernel::Timestamp;
-use kernel::limits::{RELATION_DEPTH, RELATION_LIST_NODES, RELATION_NODES};
+use kernel::limits::{RELATION_DEPTH, RELATION_LIST_NODES, RELATION_LISTED, RELATION_NODES};
 use std::collections::BTreeSet;
 
 /// What one question may cost.
@@ -19,6 +19,8 @@ pub struct Budget {
     pub nodes: usize,
     /// Usersets that a listing may look at.
     pub list_nodes: usize,
+    /// Names that a listing may find or an expansion name.
+    pub listed: usize,
 }
 
 impl Default for Budget {
@@ -27,6 +29,7 @@ impl Default for Budget {
             depth: RELATION_DEPTH,
             nodes: RELATION_NODES,
             list_nodes: RELATION_LIST_NODES,
+            listed: RELATION_LISTED,
         }
     }
 }
@@ -40,6 +43,19 @@ pub enum Exceeded {
     /// Too many were looked at.
     #[error("the question looks at more than {0} usersets: {chain}", chain = chain(.1))]
     Nodes(usize, Vec<String>),
+    /// The answer is longer than it may be; none is cut short.
+    #[error("the answer has more than {0} names; ask a narrower question")]
+    Listed(usize),
+}
+
+impl Budget {
+    /// Refuses an answer that grew too long, before all of it is made.
+    pub(super) const fn names(&self, so_far: usize) -> Result<(), Exceeded> {
+        if so_far > self.listed {
+            return Err(Exceeded::Listed(self.listed));
+        }
+        Ok(())
+    }
 }
 
 /// The ends of a chain say where it began and where it goes round.

@@ -143,6 +143,7 @@ impl<'a, C: Conditions> Naming<'a, C> {
                 (Truth::False, _, _) => {}
                 (_, NONE, _) if self.userset.is_none() && kind & !WILDCARD == self.of => {
                     self.found.insert(end);
+                    self.query.budget.names(self.found.len())?;
                 }
                 (_, NONE, _) | (_, _, None) => {}
                 (_, _, Some(target)) => self.reach(end.object(), target)?,

@@ -11,9 +11,20 @@ use domain::Permission;
 use kernel::limits;
 use proto::fga::{
     BatchCheckRequest, BatchCheckResponse, CheckError, CheckRequest, CheckResponse, CheckResult,
-    TupleKey,
+    ErrorName, TupleKey,
 };
 use std::collections::BTreeMap;
+
+/// Usersets that a check looks at before it goes on beside the tasks that answer others.
+const AT_ONCE: usize = 2_000;
+
+/// Usersets that each check of a batch may look at, so that a batch stays bounded as a whole.
+const fn each(checks: usize) -> usize {
+    match checks {
+        0..5 => limits::RELATION_NODES,
+        _ => limits::RELATION_NODES / 5,
+    }
+}
 
 /// Whether a user is in a relation of an object.
 ///
@@ -26,8 +37,14 @@ pub async fn check(cx: &Cx, store: &str, request: CheckRequest) -> Answered<Chec
         consistency: request.consistency,
     };
     let asked = ask(cx, "relations.check", Permission::RelationsCheck, place).await?;
-    let more = &request.contextual_tuples.tuple_keys;
-    let allowed = one(&asked, &request.tuple_key, more, request.context.as_ref())?;
+    let at_once = asking(&asked, &request, AT_ONCE);
+    let allowed = match at_once {
+        Err(fault) if fault.name() == ErrorName::ResolutionTooComplex => {
+            let here = asked.clone();
+            asked::aside(move || asking(&here, &request, limits::RELATION_NODES)).await?
+        }
+        done => done?,
+    };
     asked.leave(
         cx,
         CheckResponse {
@@ -37,11 +54,18 @@ pub async fn check(cx: &Cx, store: &str, request: CheckRequest) -> Answered<Chec
     )
 }
 
+fn asking(asked: &Asked, request: &CheckRequest, nodes: usize) -> Answered<bool> {
+    let more = &request.contextual_tuples.tuple_keys;
+    let context = request.context.as_ref();
+    one(asked, &request.tuple_key, more, context, nodes)
+}
+
 fn one(
     asked: &Asked,
     key: &TupleKey,
     more: &[TupleKey],
     context: Option<&Context>,
+    nodes: usize,
 ) -> Answered<bool> {
     asked::bounded(context)?;
     let (object, subject) = (asked::object(&key.object)?, asked::subject(&key.user)?);
@@ -51,9 +75,10 @@ fn one(
     let tuples = asked.with(more)?;
     let given = Given::of(&asked.compiled, context);
     let given = given.request();
-    let decision = asked.query(&tuples, &given);
+    let mut query = asked.query(&tuples, &given);
+    query.budget.nodes = nodes;
     // What the question itself names must be the model's; the codes for lists differ.
-    let decision = decision
+    let decision = query
         .check(object, &key.relation, subject)
         .map_err(|error| match error {
             authz::relation::QueryError::Exceeded(_) => Fault::from(error),
@@ -87,7 +112,13 @@ pub async fn batch_check(
         let most = limits::BATCH_CHECKS;
         return Err(Fault::invalid(format!("`checks` holds 1 to {most} checks")));
     }
-    let mut result = BTreeMap::new();
+    let here = asked.clone();
+    let result = asked::aside(move || all(&here, &request)).await?;
+    asked.leave(cx, BatchCheckResponse { result })
+}
+
+fn all(asked: &Asked, request: &BatchCheckRequest) -> Answered<BTreeMap<String, CheckResult>> {
+    let (mut result, nodes) = (BTreeMap::new(), each(request.checks.len()));
     for item in &request.checks {
         let usable = |id: &str| {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -98,7 +129,7 @@ pub async fn batch_check(
             return Err(Fault::invalid(message));
         }
         let more = &item.contextual_tuples.tuple_keys;
-        let answer = match one(&asked, &item.tuple_key, more, item.context.as_ref()) {
+        let answer = match one(asked, &item.tuple_key, more, item.context.as_ref(), nodes) {
             Ok(allowed) => CheckResult::Allowed(allowed),
             Err(fault) => CheckResult::Error(told(&fault)),
         };
@@ -109,7 +140,7 @@ pub async fn batch_check(
             )));
         }
     }
-    asked.leave(cx, BatchCheckResponse { result })
+    Ok(result)
 }
 
 fn told(fault: &Fault) -> CheckError {

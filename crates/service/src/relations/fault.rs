@@ -1,7 +1,7 @@
 //! Refusals of the OpenFGA API, and how what went wrong elsewhere is told by its codes.
 
 use crate::Error;
-use authz::relation::{QueryError, TupleError};
+use authz::relation::{Exceeded, QueryError, TupleError};
 use kernel::Code;
 use proto::fga::ErrorName;
 
@@ -74,6 +74,7 @@ impl From<QueryError> for Fault {
         let name = match &error {
             QueryError::UnknownType(_) => ErrorName::TypeNotFound,
             QueryError::UnknownRelation(..) => ErrorName::RelationNotFound,
+            QueryError::Exceeded(Exceeded::Listed(_)) => ErrorName::ExceededEntityLimit,
             QueryError::Exceeded(_) => ErrorName::ResolutionTooComplex,
             QueryError::OtherStore => return Self::Other(Error::internal(&error)),
         };

@@ -9,23 +9,14 @@ use super::{
 use crate::Cx;
 use authz::relation::{Listing, Object, Subject, Unsettled, UserFilter};
 use domain::Permission;
-use kernel::limits;
 use proto::fga::{
-    ErrorName, ListObjectsRequest, ListObjectsResponse, ListUsersRequest, ListUsersResponse,
-    ObjectRef, User,
+    ListObjectsRequest, ListObjectsResponse, ListUsersRequest, ListUsersResponse, ObjectRef, User,
 };
 
-/// What was found, when nothing of it depends on values that nobody gave and it is not too long.
+/// What was found, when nothing of it depends on values that nobody gave.
 fn whole(listing: Listing) -> Answered<Vec<String>> {
     if !listing.conditional.is_empty() {
         return Err(asked::lacking(&listing.unsettled));
-    }
-    if listing.found.len() > limits::RELATION_LISTED {
-        let most = limits::RELATION_LISTED;
-        return Err(Fault::new(
-            ErrorName::ExceededEntityLimit,
-            format!("the list has more than {most} names; ask a narrower question"),
-        ));
     }
     Ok(listing.found.into_iter().collect())
 }

@@ -21,17 +21,20 @@ pub async fn expand(cx: &Cx, store: &str, request: ExpandRequest) -> Answered<Ex
         consistency: request.consistency,
     };
     let asked = ask(cx, "relations.expand", Permission::RelationsRead, place).await?;
-    let key = &request.tuple_key;
-    let object = asked::object(&key.object)?;
-    if key.relation.is_empty() {
-        return Err(Fault::invalid("`relation` is missing"));
-    }
-    let tuples = asked.with(&request.contextual_tuples.tuple_keys)?;
-    let given = Given::of(&asked.compiled, None);
-    let given = given.request();
-    let found = asked.query(&tuples, &given).expand(object, &key.relation)?;
-    let name = format!("{object}#{}", key.relation);
-    let root = node(&name, found);
+    let here = asked.clone();
+    let root = asked::aside(move || {
+        let key = &request.tuple_key;
+        let object = asked::object(&key.object)?;
+        if key.relation.is_empty() {
+            return Err(Fault::invalid("`relation` is missing"));
+        }
+        let tuples = here.with(&request.contextual_tuples.tuple_keys)?;
+        let given = Given::of(&here.compiled, None);
+        let given = given.request();
+        let found = here.query(&tuples, &given).expand(object, &key.relation)?;
+        Ok(node(&format!("{object}#{}", key.relation), found))
+    });
+    let root = root.await?;
     asked.leave(
         cx,
         ExpandResponse {

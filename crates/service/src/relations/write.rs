@@ -83,15 +83,21 @@ async fn once(cx: &Cx, store: &str, request: &WriteRequest) -> Answered<()> {
     };
     apart(&change)?;
     let narrows = duplicate == Otherwise::Ignore || missing == Otherwise::Ignore;
+    let whole = change.clone();
     if narrows {
         change = narrowed(cx, change, duplicate, missing).await?;
     }
     if change.deleted.is_empty() && change.written.is_empty() {
         return Ok(());
     }
-    match commit(cx, change, model).await {
-        // What was there, or was not, changed since it was looked at.
-        Err(Fault::Own(ErrorName::WriteFailed, _)) if narrows => Err(Error::moved().into()),
+    match commit(cx, change.clone(), model).await {
+        Err(refused @ Fault::Own(ErrorName::WriteFailed, _)) if narrows => {
+            // What was there, or was not, may have changed since it was looked at; if not, the refusal stands.
+            match narrowed(cx, whole, duplicate, missing).await? == change {
+                true => Err(refused),
+                false => Err(Error::moved().into()),
+            }
+        }
         done => done,
     }
 }
