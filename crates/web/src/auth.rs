@@ -76,14 +76,14 @@ pub(crate) fn agree(arrival: &Arrival, headers: &HeaderMap, view: &View) -> Resu
 }
 
 /// Follows the feed towards a revision, once.
-async fn look(door: &Door, view: &View, revision: u64) -> Result<View> {
+pub(crate) async fn look(door: &Door, view: &View, revision: u64) -> Result<View> {
     let (node, org) = (&door.platform.node, view.id());
     node.catch_up(Stream::org(org), revision).await?;
     node.view(org).await
 }
 
 /// Waits until this node has seen the revision that the caller has seen elsewhere.
-async fn reach(door: &Door, mut view: View, revision: u64) -> Result<View> {
+pub(crate) async fn reach(door: &Door, mut view: View, revision: u64) -> Result<View> {
     for pause in PAUSES {
         if view.revision.state >= revision {
             return Ok(view);

@@ -7,7 +7,13 @@ use domain::{Stream, name};
 use kernel::{Id, Org, User, limits};
 use live::{OrgState, View};
 use quick_cache::{Equivalent, sync::Cache};
-use std::sync::{Arc, Weak};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Weak},
+};
+
+/// Addresses that one request has looked for.
+const AT_ONCE: usize = 50;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -55,6 +61,61 @@ impl Addresses {
             Named::Nobody(_) => None,
         }
     }
+
+    fn remember(&self, view: &View, text: &str, person: Option<Id<User>>) {
+        let named = match person {
+            Some(user) => Named::Person(user),
+            None => Named::Nobody(Arc::downgrade(&view.org)),
+        };
+        let key = Key {
+            org: view.id(),
+            text: text.into(),
+        };
+        self.0.insert(key, named);
+    }
+}
+
+/// The persons whom addresses name in an organization, in one read of those that were not asked about before. Of these
+/// only so many are looked for: the rest is not in the answer.
+///
+/// # Errors
+/// When one was not asked about before and the database does not answer.
+pub(super) async fn persons<'a>(
+    platform: &Platform,
+    view: &View,
+    texts: impl IntoIterator<Item = &'a str>,
+) -> Result<HashMap<&'a str, Option<Id<User>>>> {
+    let (mut named, mut sought) = (HashMap::new(), BTreeMap::new());
+    for text in texts {
+        if named.contains_key(text) || sought.contains_key(text) {
+            continue;
+        }
+        match (platform.addresses.known(view, text), name::email(text)) {
+            (Some(known), _) => _ = named.insert(text, known),
+            (None, Err(_)) => _ = named.insert(text, None),
+            (None, Ok((_, canonical))) if sought.len() < AT_ONCE => {
+                sought.insert(text, canonical);
+            }
+            (None, Ok(_)) => {}
+        }
+    }
+    if sought.is_empty() {
+        return Ok(named);
+    }
+    let stream = Stream::org(view.id());
+    let canonical: Vec<String> = sought.values().cloned().collect();
+    let look = move |reader: &mut store::Reader<'_>| {
+        let claimed = canonical.iter();
+        let claimed = claimed.map(|one| reader.claimed(stream, EMAIL_CLAIM, one));
+        claimed.collect::<Result<Vec<_>, _>>()
+    };
+    let found = platform.store.read(stream, look).await?;
+    for (text, found) in sought.into_keys().zip(found) {
+        let person = found.map(Id::from_bytes);
+        platform.addresses.remember(view, text, person);
+        named.insert(text, person);
+    }
+    Ok(named)
 }
 
 /// The person whom an address names in an organization.
@@ -66,24 +127,6 @@ pub(super) async fn person(
     view: &View,
     text: &str,
 ) -> Result<Option<Id<User>>> {
-    if let Some(known) = platform.addresses.known(view, text) {
-        return Ok(known);
-    }
-    let Ok((_, canonical)) = name::email(text) else {
-        return Ok(None);
-    };
-    let stream = Stream::org(view.id());
-    let look =
-        move |reader: &mut store::Reader<'_>| reader.claimed(stream, EMAIL_CLAIM, &canonical);
-    let found = platform.store.read(stream, look).await?;
-    let named = match found.map(Id::from_bytes) {
-        Some(user) => Named::Person(user),
-        None => Named::Nobody(Arc::downgrade(&view.org)),
-    };
-    let key = Key {
-        org: view.id(),
-        text: text.into(),
-    };
-    platform.addresses.0.insert(key, named);
-    Ok(found.map(Id::from_bytes))
+    let named = persons(platform, view, [text]).await?;
+    Ok(named.into_values().flatten().next())
 }

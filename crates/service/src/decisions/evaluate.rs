@@ -1,31 +1,46 @@
 //! Answers questions: one, or a batch at one revision.
 
-use super::{Asker, addresses, claims::with_claims, journal::Made, leaves, proof::proof};
+use super::{
+    Asker, addresses, asker::Kind, claims::with_claims, journal::Made, leaves, proof::proof,
+};
 use crate::{Error, Platform, Result};
 use authz::{
     Facts,
     decide::{Answer, Ask, Reason, Who, decide},
     relation::Object,
 };
-use kernel::limits;
+use kernel::{Id, User, limits};
 use live::View;
 use proto::authzen::{
     Batch, Decision, DecisionContext, Decisions, Entity, Question, QuestionError, Wrong,
 };
 
+/// Questions of a batch after which others get a turn.
+const YIELD: usize = 64;
+
+/// The address by which a subject is named, if it is one.
+fn address(subject: &Entity) -> Option<&str> {
+    let id = subject.id.as_str();
+    let named = subject.type_name == "user" && id.contains('@');
+    (named && id.parse::<Id<User>>().is_err()).then_some(id)
+}
+
 /// Whom a subject is, as far as the organization knows.
 pub(super) async fn who(platform: &Platform, view: &View, subject: &Entity) -> Result<Who> {
+    match address(subject) {
+        Some(address) => {
+            let person = addresses::person(platform, view, address).await?;
+            Ok(person.map_or(Who::Stranger, Who::User))
+        }
+        None => Ok(by_id(subject)),
+    }
+}
+
+fn by_id(subject: &Entity) -> Who {
     match subject.type_name.as_str() {
-        "user" => match subject.id.parse() {
-            Ok(user) => Ok(Who::User(user)),
-            Err(_) if subject.id.contains('@') => {
-                let person = addresses::person(platform, view, &subject.id).await?;
-                Ok(person.map_or(Who::Stranger, Who::User))
-            }
-            Err(_) => Ok(Who::Stranger),
-        },
-        "agent" => Ok(subject.id.parse().map_or(Who::Unknown, Who::Agent)),
-        _ => Ok(Who::Stranger),
+        "user" => subject.id.parse().map_or(Who::Stranger, Who::User),
+        "agent" => subject.id.parse().map_or(Who::Unknown, Who::Agent),
+        _ => Who::Stranger,
     }
 }
 
@@ -67,12 +82,19 @@ pub(super) fn permits(view: &View, asker: &Asker, who: Who, question: &Question<
 }
 
 /// What is told of an answer. A denial says why only to who may be told.
-fn told(view: &View, answer: Answer, may_hear: impl FnOnce(Reason) -> bool) -> Decision {
+fn told(
+    view: &View,
+    answer: Answer,
+    hears_missing: bool,
+    may_hear: impl FnOnce(Reason) -> bool,
+) -> Decision {
     let reason = match answer.reason {
-        reason @ (Reason::MissingContext | Reason::TooComplex) => reason,
+        Reason::TooComplex => answer.reason,
+        Reason::MissingContext if hears_missing => answer.reason,
         reason if answer.permit || may_hear(reason) => reason,
         _ => Reason::NoPermit,
     };
+    let missing = answer.missing.into_iter().filter(|_| hears_missing);
     let bound = view.now.plus(limits::STALENESS);
     let until = answer.until.map_or(bound, |until| until.min(bound));
     Decision {
@@ -81,7 +103,7 @@ fn told(view: &View, answer: Answer, may_hear: impl FnOnce(Reason) -> bool) -> D
             reasons: [reason.as_str()],
             revision: view.revision.state,
             valid_until: answer.permit.then_some(until),
-            missing: answer.missing.into_iter().collect(),
+            missing: missing.collect(),
             ..DecisionContext::default()
         },
     }
@@ -99,6 +121,17 @@ pub async fn evaluate(
     explain: bool,
 ) -> Result<Decision> {
     let who = who(platform, view, question.subject).await?;
+    about(platform, view, asker, who, question, explain)
+}
+
+fn about(
+    platform: &Platform,
+    view: &View,
+    asker: &Asker,
+    who: Who,
+    question: &Question<'_>,
+    explain: bool,
+) -> Result<Decision> {
     asker.may_ask_about(who)?;
     let ask = asked(view, asker, who, question);
     let answer = ask.as_ref().map_or_else(
@@ -115,7 +148,7 @@ pub async fn evaluate(
         .put(made(view, asker, who, question, &answer));
     let of = &question.subject.type_name;
     let may_hear = |reason| explain && asker.sees().may_hear(reason, of);
-    let mut told = told(view, answer, may_hear);
+    let mut told = told(view, answer, asker.kind() == Kind::ApiToken, may_hear);
     told.context.proof = proof;
     Ok(told)
 }
@@ -158,10 +191,31 @@ pub async fn batch(
     explain: bool,
 ) -> Result<Decisions> {
     let mut evaluations = Vec::with_capacity(batch.questions.len());
-    for parts in &batch.questions {
-        let decision = match whole(batch, parts) {
-            Ok(question) => evaluate(platform, view, asker, &question, explain).await,
-            Err(wrong) => Err(wrong.clone().into()),
+    let questions: Vec<_> = batch
+        .questions
+        .iter()
+        .map(|one| whole(batch, one))
+        .collect();
+    let readable = questions.iter().flatten();
+    let named = readable.filter_map(|question| address(question.subject));
+    let named = addresses::persons(platform, view, named).await?;
+    let who = |subject| match address(subject) {
+        // One that was too many to be looked for is nobody who may do anything.
+        Some(address) => named.get(address).map_or(Who::Unknown, |person| {
+            person.map_or(Who::Stranger, Who::User)
+        }),
+        None => by_id(subject),
+    };
+    for (n, question) in questions.into_iter().enumerate() {
+        if n % YIELD == YIELD - 1 {
+            tokio::task::yield_now().await;
+        }
+        let decision = match question {
+            Ok(question) => {
+                let who = who(question.subject);
+                about(platform, view, asker, who, &question, explain)
+            }
+            Err(wrong) => Err(wrong.into()),
         };
         let decision = match decision {
             Err(error) if error.code.status() < 500 => failed(view, error),

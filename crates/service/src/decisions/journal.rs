@@ -2,7 +2,7 @@
 //! and is not held up by the log: it is put into a bounded queue, and whoever writes takes many at a time. What finds no
 //! room, or cannot be written, is counted, and the next entry of the organization says how many there were.
 
-use crate::{Act, Error, Peer, Platform, Result, audit};
+use crate::{Act, Error, Peer, Platform, Result, audit, redact::redact};
 use domain::{Principal, Stream};
 use futures::future::join_all;
 use kernel::{
@@ -12,20 +12,21 @@ use kernel::{
 use metrics::Counter;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use store::Record;
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 const LOST: &str = "cardea_decisions_unrecorded_total";
 const EVERY: Duration = Duration::from_millis(200);
 /// Decisions that are taken at a time.
 const TAKEN: usize = 16 * DECISIONS_PER_ENTRY;
+/// Bytes of decisions in one entry, unless one has more alone.
+const ENTRY_BYTES: usize = 64 * 1_024;
+/// Characters of one text that the log tells.
+const TEXT_CHARS: usize = 256;
 
 /// Who asked, and by what sort of credential.
 pub(super) type By = (Principal, &'static str);
@@ -49,6 +50,16 @@ pub(super) struct Made {
 }
 
 impl Made {
+    fn bounded(self) -> Self {
+        let both = |(of, id)| (bounded(of), bounded(id));
+        Self {
+            subject: both(self.subject),
+            action: bounded(self.action),
+            resource: both(self.resource),
+            ..self
+        }
+    }
+
     fn bytes(&self) -> usize {
         let texts = [
             &self.subject.0,
@@ -63,43 +74,114 @@ impl Made {
 
 /// Decisions that no entry tells of yet.
 pub struct Journal {
-    put: mpsc::Sender<Made>,
+    waiting: Mutex<Waiting>,
     /// Held by whoever writes, until it is written.
-    waiting: tokio::sync::Mutex<mpsc::Receiver<Made>>,
-    /// What those that wait take in memory.
-    bytes: AtomicUsize,
-    /// How many were lost; looked at only when one is, and by whoever writes.
-    lost: Mutex<HashMap<Id<Org>, u64>>,
+    writing: tokio::sync::Mutex<()>,
     losses: OnceLock<Counter>,
+}
+
+/// Space: so many decisions, of so many bytes.
+#[derive(Clone, Copy, Default)]
+struct Space {
+    count: usize,
+    bytes: usize,
+}
+
+impl Space {
+    /// Whether both are within a share of the whole, in quarters.
+    const fn within(self, quarters: usize, whole: Self) -> bool {
+        self.count * 4 <= whole.count * quarters && self.bytes * 4 <= whole.bytes * quarters
+    }
+    const fn and(self, bytes: usize) -> Self {
+        Self {
+            count: self.count + 1,
+            bytes: self.bytes + bytes,
+        }
+    }
+    const fn without(self, bytes: usize) -> Self {
+        Self {
+            count: self.count.saturating_sub(1),
+            bytes: self.bytes.saturating_sub(bytes),
+        }
+    }
+}
+
+/// What waits, and what found no room.
+struct Waiting {
+    whole: Space,
+    queue: VecDeque<Made>,
+    taken: Space,
+    /// What each organization takes of it.
+    shares: HashMap<Id<Org>, Space>,
+    lost: HashMap<Id<Org>, u64>,
+}
+
+impl Waiting {
+    /// One organization takes a quarter while others wait, and leaves a quarter to them while none does.
+    fn has_room(&self, org: Id<Org>, bytes: usize) -> bool {
+        let share = self.shares.get(&org).copied().unwrap_or_default();
+        let quarters = match share.count == self.taken.count {
+            true => 3,
+            false => 1,
+        };
+        share.and(bytes).within(quarters, self.whole) && self.taken.and(bytes).within(4, self.whole)
+    }
+
+    fn put(&mut self, made: Made) {
+        let bytes = made.bytes();
+        let share = self.shares.entry(made.org).or_default();
+        *share = share.and(bytes);
+        self.taken = self.taken.and(bytes);
+        self.queue.push_back(made);
+    }
+
+    fn next(&mut self) -> Option<Made> {
+        let made = self.queue.pop_front()?;
+        let bytes = made.bytes();
+        self.taken = self.taken.without(bytes);
+        if let Some(share) = self.shares.get_mut(&made.org) {
+            *share = share.without(bytes);
+            if share.count == 0 {
+                self.shares.remove(&made.org);
+            }
+        }
+        Some(made)
+    }
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self::holding(DECISIONS_WAITING)
+        Self::holding(Space {
+            count: DECISIONS_WAITING,
+            bytes: DECISIONS_WAITING_BYTES,
+        })
     }
 }
 
 impl Journal {
-    fn holding(most: usize) -> Self {
-        let (put, waiting) = mpsc::channel(most);
+    fn holding(whole: Space) -> Self {
         Self {
-            put,
-            waiting: tokio::sync::Mutex::new(waiting),
-            bytes: AtomicUsize::new(0),
-            lost: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                whole,
+                queue: VecDeque::new(),
+                taken: Space::default(),
+                shares: HashMap::new(),
+                lost: HashMap::new(),
+            }),
+            writing: tokio::sync::Mutex::default(),
             losses: OnceLock::new(),
         }
     }
 
     /// Takes in a decision, or counts it as lost.
     pub(super) fn put(&self, made: Made) {
-        let (losses, org, bytes) = (self.losses(), made.org, made.bytes());
-        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let room = before + bytes <= DECISIONS_WAITING_BYTES;
-        if !room || self.put.try_send(made).is_err() {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let (losses, made) = (self.losses(), made.bounded());
+        let mut waiting = self.waiting();
+        if waiting.has_room(made.org, made.bytes()) {
+            waiting.put(made);
+        } else {
+            *waiting.lost.entry(made.org).or_default() += 1;
             losses.increment(1);
-            self.lose(org, 1);
         }
     }
 
@@ -111,24 +193,20 @@ impl Journal {
         })
     }
 
-    fn lost(&self) -> MutexGuard<'_, HashMap<Id<Org>, u64>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, waiting: &mut mpsc::Receiver<Made>) -> Vec<Made> {
-        let mut taken = Vec::new();
-        while taken.len() < TAKEN
-            && let Ok(made) = waiting.try_recv()
-        {
-            self.bytes.fetch_sub(made.bytes(), Ordering::Relaxed);
-            taken.push(made);
-        }
-        taken
+    /// Some of what waits, and everything that was lost.
+    fn take(&self) -> (Vec<Made>, HashMap<Id<Org>, u64>) {
+        let mut waiting = self.waiting();
+        let taken = std::iter::from_fn(|| waiting.next()).take(TAKEN).collect();
+        (taken, std::mem::take(&mut waiting.lost))
     }
 
     /// No entry tells of so many; the next one of the organization says so.
     fn lose(&self, org: Id<Org>, count: u64) {
-        *self.lost().entry(org).or_default() += count;
+        *self.waiting().lost.entry(org).or_default() += count;
     }
 }
 
@@ -149,11 +227,10 @@ pub async fn enter_decisions(platform: Arc<Platform>) {
 /// Writes entries about every decision that waits now, and about what was lost. It ends when it has written them, or
 /// could not: what could not be written is lost, and counted.
 pub async fn write_decisions(platform: &Platform) {
-    let mut waiting = platform.journal.waiting.lock().await;
+    let _alone = platform.journal.writing.lock().await;
     loop {
-        let taken = platform.journal.take(&mut waiting);
+        let (taken, lost) = platform.journal.take();
         let last = taken.len() < TAKEN;
-        let lost = std::mem::take(&mut *platform.journal.lost());
         let mut all: BTreeMap<Id<Org>, OfOrganization> = BTreeMap::new();
         for made in taken {
             let of = all.entry(made.org).or_default();
@@ -180,42 +257,63 @@ impl OfOrganization {
     /// One entry after the other, so that a caller's decisions are in the log in their order.
     async fn write(mut self, platform: &Platform, org: Id<Org>) {
         for (by, all) in &self.made {
-            for some in all.chunks(DECISIONS_PER_ENTRY) {
-                let dropped = std::mem::take(&mut self.dropped);
-                write(platform, org, *by, some, dropped).await;
+            let (mut some, mut bytes) = (Vec::new(), 0);
+            for made in all {
+                let told = match told(platform, Stream::org(org), made).await {
+                    Ok(told) => told,
+                    Err(error) => {
+                        lost(platform, org, &error, 1, 0);
+                        continue;
+                    }
+                };
+                let size = told.to_string().len();
+                if some.len() == DECISIONS_PER_ENTRY || bytes + size > ENTRY_BYTES {
+                    let dropped = std::mem::take(&mut self.dropped);
+                    write(platform, org, *by, std::mem::take(&mut some), dropped).await;
+                    bytes = 0;
+                }
+                bytes += size;
+                some.push(told);
             }
+            let dropped = std::mem::take(&mut self.dropped);
+            write(platform, org, *by, some, dropped).await;
         }
         if self.dropped > 0 {
             let by = (Principal::System, "job");
-            write(platform, org, by, &[], self.dropped).await;
+            write(platform, org, by, Vec::new(), self.dropped).await;
         }
     }
 }
 
-async fn write(platform: &Platform, org: Id<Org>, by: By, some: &[Made], dropped: u64) {
-    if let Err(error) = entered(platform, org, by, some, dropped).await {
-        let (count, journal) = (some.len() as u64, &platform.journal);
-        tracing::error!(%error, count, "decisions could not be entered in the log");
-        journal.losses().increment(count);
-        journal.lose(org, count + dropped);
+async fn write(platform: &Platform, org: Id<Org>, by: By, some: Vec<Value>, dropped: u64) {
+    let count = some.len() as u64;
+    if count == 0 && dropped == 0 {
+        return;
     }
+    if let Err(error) = entered(platform, org, by, some, dropped).await {
+        lost(platform, org, &error, count, dropped);
+    }
+}
+
+/// So many more are lost, beside those of which no entry told yet.
+fn lost(platform: &Platform, org: Id<Org>, error: &Error, count: u64, dropped: u64) {
+    let journal = &platform.journal;
+    tracing::error!(%error, count, "decisions could not be entered in the log");
+    journal.losses().increment(count);
+    journal.lose(org, count + dropped);
 }
 
 async fn entered(
     platform: &Platform,
     org: Id<Org>,
     by: By,
-    some: &[Made],
+    some: Vec<Value>,
     dropped: u64,
 ) -> Result<()> {
     let stream = Stream::org(org);
-    let mut decisions = Vec::with_capacity(some.len());
-    for made in some {
-        decisions.push(told(platform, stream, made).await?);
-    }
     let act = Act::read("decisions.made")
         .by(by.0, by.1)
-        .after(json!({ "count": some.len(), "dropped": dropped, "decisions": decisions }));
+        .after(json!({ "count": some.len(), "dropped": dropped, "decisions": some }));
     let peer = Peer {
         request_id: "counted".into(),
         door: "authzen",
@@ -232,26 +330,44 @@ async fn entered(
     Ok(())
 }
 
-/// One decision. The address by which a person was named is not told where the person is known, and else it is sealed.
+/// One decision. The address by which a person was named is not told where the person is known, and else it is sealed,
+/// as is what looks like one in any other place.
 async fn told(platform: &Platform, stream: Stream, made: &Made) -> Result<Value> {
-    let (of, id) = &made.subject;
-    let subject = match &made.principal {
-        Some(known) => json!({ "type": of, "id": known }),
-        None if id.contains('@') => {
+    let sealed = async |text: &str| match text.contains('@') {
+        true => {
             let means = (&platform.store, &platform.keyring, &*platform.entropy);
             let label = stream.to_string();
-            let sealed = platform
-                .subjects
-                .seal(means, stream, stream.bytes(), &label, id);
-            json!({ "type": of, "id": sealed.await? })
+            let subjects = &platform.subjects;
+            let sealed = subjects.seal(means, stream, stream.bytes(), &label, text);
+            Ok::<_, Error>(json!(sealed.await?))
         }
-        None => json!({ "type": of, "id": id }),
+        false => Ok(json!(text)),
     };
+    let (of, id) = &made.subject;
+    let id = match &made.principal {
+        Some(known) => json!(known),
+        None => sealed(id).await?,
+    };
+    let subject = json!({ "type": sealed(of).await?, "id": id });
     let (of, id) = &made.resource;
+    let resource = json!({ "type": sealed(of).await?, "id": sealed(id).await? });
+    let action = sealed(&made.action).await?;
     Ok(json!({
-        "at": made.at, "subject": subject, "action": made.action, "resource": { "type": of, "id": id },
+        "at": made.at, "subject": subject, "action": action, "resource": resource,
         "decision": made.permit, "reason": made.reason, "revision": made.revision,
     }))
+}
+
+/// A text as the log tells it: without what looks like a credential, and cut.
+fn bounded(text: String) -> String {
+    let text = redact(&text).unwrap_or(text);
+    let Some((end, _)) = text.char_indices().nth(TEXT_CHARS) else {
+        return text;
+    };
+    let (kept, cut) = text.split_at(end);
+    // Half an address does not look like one any more.
+    let kept = if cut.contains('@') { "" } else { kept };
+    format!("{kept}…")
 }
 
 #[cfg(test)]
@@ -274,38 +390,60 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_finds_no_room_is_counted_for_its_organization() {
-        let journal = Journal::holding(3);
-        for org in [1, 2, 1, 1, 2, 1] {
-            journal.put(made(org));
-        }
-        let mut waiting = journal.waiting.lock().await;
-        assert_eq!(journal.take(&mut waiting).len(), 3);
-        let lost = journal.lost().clone();
-        let of = |org: u8| lost.get(&Id::from_bytes([org; 16])).copied();
-        assert_eq!((of(1), of(2)), (Some(2), Some(1)));
-        assert!(journal.take(&mut waiting).is_empty());
-        journal.put(made(2));
-        assert_eq!(journal.take(&mut waiting).len(), 1, "there is room again");
+    fn space(count: usize, bytes: usize) -> Space {
+        Space { count, bytes }
     }
 
-    #[tokio::test]
-    async fn what_waits_takes_no_more_memory_than_it_may() {
-        let journal = Journal::default();
-        let long = "x".repeat(1_024 * 1_024);
+    #[test]
+    fn what_finds_no_room_is_counted_for_its_organization() {
+        let journal = Journal::holding(space(16, 1_024 * 1_024));
+        let put = |org: u8, times: usize| (0..times).for_each(|_| journal.put(made(org)));
+        put(1, 20);
+        put(2, 6);
+        put(1, 1);
+        let (taken, lost) = journal.take();
+        let of = |org: u8| taken.iter().filter(|one| one.org == made(org).org).count();
+        assert_eq!(
+            (of(1), of(2)),
+            (12, 4),
+            "three quarters alone, a quarter beside others"
+        );
+        assert_eq!(lost, [(made(1).org, 9), (made(2).org, 2)].into());
+        let waiting = journal.waiting();
+        assert_eq!((waiting.taken.count, waiting.taken.bytes), (0, 0));
+        assert!(waiting.shares.is_empty());
+        drop(waiting);
+        put(2, 1);
+        put(1, 6);
+        let (taken, lost) = journal.take();
+        assert_eq!((taken.len(), lost), (5, [(made(1).org, 2)].into()));
+    }
+
+    #[test]
+    fn what_waits_takes_no_more_memory_than_it_may() {
+        let one = made(1).bytes() + 100;
+        let journal = Journal::holding(space(1_000, 8 * one));
         for _ in 0..100 {
-            let action = long.clone();
+            let action = "x".repeat(100);
             journal.put(Made { action, ..made(1) });
         }
-        let most = DECISIONS_WAITING_BYTES / long.len();
-        let lost = journal.lost().values().sum::<u64>();
-        assert!(
-            lost > 100 - most as u64 && lost < 102 - most as u64,
-            "{lost}"
+        let (taken, lost) = journal.take();
+        assert_eq!((taken.len(), lost), (6, [(made(1).org, 94)].into()));
+    }
+
+    #[test]
+    fn texts_are_cut_and_hold_no_credential() {
+        let secret = "cda_abcdefgh_5EPZvmVSsSyY4kPL-QE4MOpDcVUcBurD8bnQPeVC_wE_2D1AYA";
+        assert_eq!(bounded(secret.into()), "cda_…");
+        let long = "ü".repeat(1_024);
+        assert_eq!(bounded(long), "ü".repeat(TEXT_CHARS) + "…");
+        let across = "x".repeat(TEXT_CHARS - 20);
+        assert_eq!(
+            bounded(format!("{across} {secret}")),
+            format!("{across} cda_…")
         );
-        let mut waiting = journal.waiting.lock().await;
-        assert_eq!(journal.take(&mut waiting).len() as u64, 100 - lost);
-        assert_eq!(journal.bytes.load(Ordering::Relaxed), 0);
+        let address = format!("{}ada@acme.example", "x".repeat(TEXT_CHARS));
+        assert_eq!(bounded(address), "…");
+        assert_eq!(bounded("orders".into()), "orders");
     }
 }

@@ -12,6 +12,7 @@ mod agents;
 mod attacks;
 mod begin;
 mod clock;
+mod decisions;
 mod directory;
 mod governance;
 mod revocation;

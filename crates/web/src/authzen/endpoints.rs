@@ -5,7 +5,7 @@ use crate::{
     answer,
     api::at_least,
     arrival::Arrival,
-    auth::{agree, identify},
+    auth::{agree, identify, look, reach},
     body,
     door::Door,
     json,
@@ -116,7 +116,7 @@ async fn came(
     })
 }
 
-/// What was presented. A bearer token is believed here, before the body is read: a stranger's body costs nothing.
+/// What was presented. It is believed here, before the body is read: a stranger's body costs nothing.
 async fn presented(
     door: &Door,
     arrival: &Arrival,
@@ -126,9 +126,22 @@ async fn presented(
     let headers = &head.headers;
     match Authorization::of(headers) {
         Authorization::Client(basic) => {
+            let credential = Credential::Client(basic);
             let view = door.platform.node.view_of(org).await?;
             agree(arrival, headers, &view)?;
-            Ok((Credential::Client(basic), view))
+            let later = at_least(headers)?.filter(|revision| *revision > view.revision.state);
+            // A credential may be as new as the revision: one look at the feed before it is judged, waiting only after.
+            let view = match later {
+                Some(revision) => look(door, &view, revision).await?,
+                None => view,
+            };
+            let (platform, peer) = (&door.platform, &arrival.peer);
+            Asker::of(platform, (&view, &view), peer, credential.clone()).await?;
+            let view = match later {
+                Some(revision) => reach(door, view, revision).await?,
+                None => view,
+            };
+            Ok((credential, view))
         }
         _ => {
             let at_least = at_least(headers)?;

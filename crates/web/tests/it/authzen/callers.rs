@@ -264,3 +264,24 @@ async fn an_explanation_shows_nobody_what_they_may_not_read() {
     let (_, proof) = told(&may(&["users.read", "roles.read"]).await, ("user", &ada)).await;
     assert!(proof.get("roles").is_some());
 }
+
+#[tokio::test]
+async fn a_client_is_believed_before_its_body_and_waits_for_the_revision_it_names() {
+    let scene = Scene::new().await;
+    let (id, _) = scene.orders.clone();
+    let guessed = format!("Basic {}", base64_of(&format!("{id}:cda_guessed")));
+    for (authorization, wanted) in [(guessed, 401), (scene.basic(), 400)] {
+        let answer = scene.sent(EVALUATION, &authorization, "no JSON").await;
+        assert_eq!(answer.status, wanted, "{}", answer.text);
+    }
+    let asked = question(("user", "owner@acme.example"), "read", ("orders", "1"));
+    for (revision, wanted) in [("1", 200), ("999999999", 503), ("soon", 400)] {
+        let request = bare("POST", EVALUATION)
+            .header("authorization", scene.basic())
+            .header("content-type", "application/json")
+            .header("cardea-at-least", revision);
+        let request = request.body(Body::from(asked.to_string())).unwrap();
+        let answer = scene.world.send(request).await;
+        assert_eq!(answer.status, wanted, "{revision}: {}", answer.text);
+    }
+}

@@ -1,7 +1,7 @@
 //! What relations permit: tuples of the organization's own store, agents beside their owners, connections about what
 //! they declare, and nobody whose state says no.
 
-use super::scene::{EVALUATION, Scene, question, text};
+use super::scene::{EVALUATION, EVALUATIONS, Scene, question, text};
 use super::search::all;
 use crate::world::bare;
 use axum::body::Body;
@@ -297,6 +297,73 @@ async fn a_connection_asks_about_relations_that_it_declares() {
     let asked = question(("user", "anne"), "reader", ("document", "1")).to_string();
     let told = scene.sent(EVALUATION, &scene.basic(), &asked).await;
     assert_eq!(told.body["decision"], json!(false));
+}
+
+#[tokio::test]
+async fn a_batch_looks_for_so_many_addresses_and_no_more() {
+    let scene = Scene::new().await;
+    let store = Store::new(&scene).await;
+    store.write("document:1", "user:*").await;
+    let asked = |n: usize| {
+        question(
+            ("user", &format!("nobody{n}@acme.example")),
+            "viewer",
+            ("document", "1"),
+        )
+    };
+    // Each twice: it is the address that counts.
+    let all: Vec<Value> = (0..60).flat_map(|n| [asked(n), asked(n)]).collect();
+    let body = json!({ "evaluations": all });
+    let permitted = async || {
+        let answer = scene.ask(EVALUATIONS, &body).await;
+        let all = answer.body["evaluations"].as_array().unwrap().clone();
+        let permitted = all.iter().take_while(|one| one["decision"] == json!(true));
+        let permitted = permitted.count();
+        let denied = all.iter().skip(permitted);
+        assert!(denied.clone().all(|one| one["decision"] == json!(false)));
+        permitted
+    };
+    assert_eq!(permitted().await, 100, "fifty addresses");
+    assert_eq!(permitted().await, 120, "these are known by now");
+    assert!(scene.decides(&asked(99)).await);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_to_api_tokens_alone() {
+    let scene = Scene::new().await;
+    let made = scene
+        .world
+        .json("POST", "/o/acme/fga/stores", r#"{"name":"main"}"#)
+        .await;
+    let path = format!("/o/acme/fga/stores/{}", text(&made.body, "id"));
+    let store = Store {
+        scene: &scene,
+        path,
+    };
+    let given = json!([{ "type": "user", "condition": "open" }]);
+    let orders = json!({ "type": "orders", "relations": { "read": { "this": {} } },
+        "metadata": { "relations": { "read": { "directly_related_user_types": given } } } });
+    let open = json!({ "name": "open", "expression": "secret_state == \"open\"",
+        "parameters": { "secret_state": { "type_name": "TYPE_NAME_STRING" } } });
+    let model = json!({ "schema_version": "1.1", "type_definitions": [{ "type": "user" }, orders], "conditions": { "open": open } });
+    store.sent("authorization-models", model).await;
+    let tuple = json!({ "object": "orders:1", "relation": "read", "user": "user:anne", "condition": { "name": "open" } });
+    store
+        .sent("write", json!({ "writes": { "tuple_keys": [tuple] } }))
+        .await;
+    let mut asked = question(("user", "anne"), "read", ("orders", "1"));
+    let told = scene.ask(EVALUATION, &asked).await;
+    assert_eq!(told.body["context"]["missing"], json!(["secret_state"]));
+    let told = scene
+        .sent(EVALUATION, &scene.basic(), &asked.to_string())
+        .await;
+    assert_eq!(told.body["context"]["reasons"], json!(["no_permit"]));
+    assert!(!told.text.contains("secret_state"), "{}", told.text);
+    asked["context"] = json!({ "secret_state": "open" });
+    let told = scene
+        .sent(EVALUATION, &scene.basic(), &asked.to_string())
+        .await;
+    assert_eq!(told.body["decision"], json!(true));
 }
 
 #[tokio::test]
