@@ -172,7 +172,9 @@ on_both_engines!(neg_e2_stores_are_their_organizations_and_permissions_are_asked
     let viewer = world.member("vera@acme.example", &["viewer"]).await;
     let path = format!("{}/check", store.path);
     assert_eq!(viewer.api.post(&path, &body).await.refused(403), "forbidden");
-    assert_eq!(viewer.api.get(&store.path).await.status, 200, "a viewer reads");
+    assert_eq!(viewer.api.get(&store.path).await.refused(403), "forbidden", "nor does a viewer read");
+    let auditor = world.member("ava@acme.example", &["auditor"]).await;
+    assert_eq!(auditor.api.get(&store.path).await.status, 200, "an auditor does");
     assert_eq!(viewer.api.post(&format!("{}/write", store.path), json!({})).await.refused(403), "forbidden");
     let member = world.member("mel@acme.example", &["member"]).await;
     assert_eq!(member.api.get(&store.path).await.refused(403), "forbidden");
