@@ -42,6 +42,41 @@ on_both_engines!(every_decision_is_entered_once, world => {
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_are_bounded_and_tell_no_address_and_no_credential() {
+    let world = World::start(crate::world::Engine::Sqlite).await.unwrap();
+    let ask = |action: &str, of: &str, id: &str| json!({ "subject": { "type": "user", "id": "nobody" }, "action": { "name": action }, "resource": { "type": of, "id": id } });
+    let secret = "cda_abcdefgh_5EPZvmVSsSyY4kPL-QE4MOpDcVUcBurD8bnQPeVC_wE_2D1AYA";
+    let long = "x".repeat(1_000);
+    let mut asked = vec![ask(&long, &long, &long); 300];
+    asked.push(ask("read", "mailbox", "mallory@elsewhere.example"));
+    asked.push(ask("mallory@elsewhere.example", "mailbox", "1"));
+    asked.push(ask(secret, "mailbox", &format!("key {secret}")));
+    let all = asked.len();
+    let batch = json!({ "evaluations": asked });
+    let path = "!/o/acme/access/v1/evaluations";
+    // Sent in pieces, since a body is bounded too.
+    for some in batch["evaluations"].as_array().unwrap().chunks(60) {
+        let body = json!({ "evaluations": some });
+        world.owner.api.post(path, body).await.ok();
+    }
+    service::decisions::write_decisions(world.server.platform()).await;
+    let entries = made(&world).await;
+    let decisions = |entry: &Value| after(entry)["decisions"].clone();
+    let told: usize = entries
+        .iter()
+        .map(|entry| decisions(entry).as_array().unwrap().len())
+        .sum();
+    assert_eq!(told, all);
+    for entry in &entries {
+        let size = decisions(entry).to_string().len();
+        assert!(size < 65 * 1_024, "{size}");
+    }
+    let whole = json!(entries).to_string();
+    assert!(!whole.contains("elsewhere.example") && !whole.contains("5EPZvmVS"));
+    assert!(whole.contains("key cda_…") && !whole.contains(&"x".repeat(257)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_is_written_before_a_server_ends() {
     let world = World::start(crate::world::Engine::Sqlite).await.unwrap();
     let entity = json!({ "type": "user", "id": "nobody" });

@@ -1,7 +1,7 @@
 //! Answers questions: one, or a batch at one revision.
 
 use super::{
-    Asker, addresses, asker::Kind, claims::with_claims, journal::Made, leaves, proof::proof,
+    Asker, addresses, asker::Kind, claims::with_claims, leaves, proof::proof, waiting::Made,
 };
 use crate::{Error, Platform, Result};
 use authz::{

@@ -1,7 +1,7 @@
 //! Forward authentication: a proxy in front of an application hands on what a client presented to it, and asks whether
 //! that token is good for a scope of the application's connection at this moment. It believes nobody but the token.
 
-use super::{asker::Kind, journal::Made, leaves};
+use super::{asker::Kind, leaves, waiting::Made};
 use crate::{Error, Platform, Result, oauth};
 use authz::decide::Reason;
 use domain::{Principal, Scope};

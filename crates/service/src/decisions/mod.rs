@@ -11,14 +11,16 @@ mod forward;
 mod journal;
 mod proof;
 mod search;
+mod waiting;
 
 pub use addresses::Addresses;
 pub use asker::{Asker, Credential};
 pub use counts::Decided;
 pub use evaluate::{batch, evaluate};
 pub use forward::{Forwarded, forward};
-pub use journal::{Journal, enter_decisions, write_decisions};
+pub use journal::{enter_decisions, write_decisions};
 pub use search::{Sought, search};
+pub use waiting::Journal;
 
 use crate::{Error, Platform, Result};
 use kernel::{Code, Id, Org, limits};
