@@ -4,7 +4,8 @@
 use super::{Answered, Fault, conditions, permit, store_of};
 use crate::{Cx, Error};
 use authz::relation::{
-    Budget, Conditions, Context, Object, Query, Subject, Tuple, TupleKey, Tuples, Unsettled,
+    Budget, Conditions, Context, Object, Query, Subject, Tuple, TupleError, TupleKey, Tuples,
+    Unsettled,
 };
 use domain::{Permission, Stream};
 use kernel::{Id, limits};
@@ -111,23 +112,19 @@ impl Asked {
                 limits::CONTEXTUAL_TUPLES
             )));
         }
-        let mut tuples = Vec::with_capacity(more.len());
+        // Whatever is wrong with a tuple that a question brings along, its code is this one.
+        let wrong = |error: TupleError| Fault::new(ErrorName::InvalidTuple, error.to_string());
+        let mut tuples: Vec<Tuple<'_>> = Vec::with_capacity(more.len());
         for one in more {
             bounded(one.condition.as_ref().and_then(|one| one.context.as_ref()))?;
-            let wrong = |error| Fault::tuple(&error, ErrorName::InvalidTuple);
             let one = tuple(one).map_err(wrong)?;
             self.accepts(&one, ErrorName::InvalidTuple)?;
-            tuples.push(one);
-        }
-        let mut keys: Vec<_> = tuples.iter().map(|tuple| tuple.key).collect();
-        keys.sort_unstable();
-        if let Some([one, _]) = keys.array_windows().find(|[a, b]| a == b) {
-            return Err(Fault::invalid(format!(
-                "`contextual_tuples` holds `{one}` twice"
-            )));
+            // Bringing a tuple twice says nothing more.
+            if tuples.iter().all(|known| known.key != one.key) {
+                tuples.push(one);
+            }
         }
         let stored = self.relations.tuples();
-        let wrong = |error| Fault::tuple(&error, ErrorName::InvalidTuple);
         stored.with(&self.compiled.plan, &tuples).map_err(wrong)
     }
 

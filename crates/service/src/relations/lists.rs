@@ -7,7 +7,7 @@ use super::{
     conditions::Given,
 };
 use crate::Cx;
-use authz::relation::{Listing, Object, Subject, Unsettled, UserFilter};
+use authz::relation::{Listing, Object, QueryError, Subject, Unsettled, UserFilter};
 use domain::Permission;
 use proto::fga::{
     ListObjectsRequest, ListObjectsResponse, ListUsersRequest, ListUsersResponse, ObjectRef, User,
@@ -46,10 +46,25 @@ pub async fn list_objects(
         let given = Given::of(&here.compiled, context);
         let given = given.request();
         let query = here.query(&tuples, &given);
-        whole(query.list_objects(&request.type_name, &request.relation, subject)?)
+        let asked_for = (request.type_name.as_str(), request.relation.as_str());
+        let listing = query.list_objects(asked_for.0, asked_for.1, subject);
+        whole(listing.map_err(|error| of_user(error, asked_for))?)
     });
     let objects = objects.await?;
     asked.leave(cx, ListObjectsResponse { objects })
+}
+
+/// What the list is of has codes of its own; a user that the model does not know is an invalid question.
+fn of_user(error: QueryError, (of, relation): (&str, &str)) -> Fault {
+    let named = match &error {
+        QueryError::UnknownType(unknown) => unknown == of,
+        QueryError::UnknownRelation(unknown, one) => unknown == of && one == relation,
+        _ => true,
+    };
+    match named {
+        true => error.into(),
+        false => Fault::invalid(format!("`user`: {error}")),
+    }
 }
 
 /// The users of a kind that are in a relation of an object.
